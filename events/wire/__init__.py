@@ -1,0 +1,65 @@
+"""Wire formats of the outside: whatever publishers send, in every shape they have used, becomes facts of the catalogue.
+
+`read` promises: it never raises on any bytes; the same delivery makes the same facts; what is not understood becomes
+one `MessageRejected` that tells the publisher what to fix; what is understood but not needed is kept in `extra`. It
+looks at what a message *says*, not at a list of known examples. docs/messages.md shows every family.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from events.catalogue import Fact
+from events.wire import families, native
+from events.wire.body import MESSAGE_BYTES_MAX, decoded
+from events.wire.delivery import Delivery, Unreadable, from_line, from_push
+from events.wire.inbound import Inbound
+from events.wire.rejected import STORED_BYTES_MAX, Rejection, rejected, rejected_line
+from events.wire.routing import Routing, sport_of_topic, take_sport
+from events.wire.topics import TOPIC_CHARS_MAX, topic_says
+
+__all__ = [
+    "MESSAGE_BYTES_MAX",
+    "STORED_BYTES_MAX",
+    "Delivery",
+    "Routing",
+    "Unreadable",
+    "from_line",
+    "from_push",
+    "read",
+    "rejected_line",
+]
+
+_PROBE_CODES = frozenset({"unknown_shape", "unknown_sport"})
+"""What an empty message with attributes that are not ours comes to; it is a probe all the same."""
+
+
+def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list[Fact]:
+    """The facts in a delivery: none for an empty probe, one rejection where it cannot be understood. A message without
+    data but with attributes says in those what it has to say."""
+    says = topic_says(delivery.topic[:TOPIC_CHARS_MAX])
+    sport = None
+    try:
+        body = decoded(delivery.data) if delivery.data else dict(delivery.attributes)
+        event = None
+        if native.is_native(body, delivery.attributes):
+            event = native.cloud_event(body, delivery.attributes)
+            body = event.data
+        flags: list[str] = []
+        sport = take_sport(body, says, routing, flags)
+        inbound = Inbound(
+            delivery=delivery,
+            received_at=received_at,
+            sport=sport,
+            zone=routing.zones[sport],
+            says=says,
+            body=body,
+            flags=flags,
+        )
+        return families.facts(inbound) if event is None else native.facts(event, inbound)
+    except Rejection as rejection:
+        if not delivery.data and rejection.code in _PROBE_CODES:
+            return []
+        if sport is None and rejection.code != "unknown_sport":
+            sport = sport_of_topic(says, routing)
+        return [rejected(delivery, rejection, sport=sport)]

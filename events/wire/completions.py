@@ -1,0 +1,233 @@
+"""A run ended, or began, in whichever format its publisher spoke (orchestration 2.3, 2.4).
+
+One reader for all formats: v2, v1, recovery, legacy raw and analytics, hand-published, document entries and native ones
+differ only in the words they use. So the same run said in two formats is one fact. Contradictions inside a message are
+kept and flagged, never repaired; `error_type` is never read, upstream fills it with the name of a type.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from events.catalogue import CompletionRecorded, Fact, RunStarted, Status
+from events.codec import derive_id
+from events.wire.counts import count, number, take_count, take_seconds
+from events.wire.dates import DATE_KEYS, Said, calendar_date, metadata_of
+from events.wire.inbound import Inbound
+from events.wire.instants import END_KEYS, START_KEYS, instant, note
+from events.wire.names import normalised, take_name, take_run
+from events.wire.rejected import Rejection, shown
+from events.wire.words import is_running, phase_of, status_of
+
+ALL_PCT = 100
+
+_RARE_KEYS = frozenset({*START_KEYS, *DATE_KEYS})
+"""Keys that a common message no longer has at the end, and that may contradict what it said."""
+
+_COMPLETION_NUMBERS = (
+    ("expected_predictions", ("expected_predictions", "expected_players"), "expected"),
+    ("completed_predictions", ("completed_predictions", "completed_players"), "completed"),
+    ("total_predictions", ("total_predictions",), "total_predictions"),
+    ("completion_pct", ("completion_pct", "completion_percentage"), "completion_pct"),
+)
+"""Name inside Tipoff, names outside (in the message or its metadata), name in `metadata.summary`."""
+
+
+def completion(
+    inbound: Inbound,
+    wire_format: str,
+    *,
+    phase: str | None = None,
+    said_date: Said | None = None,
+) -> Fact:
+    """The fact in a message that says how a run ended (or that it began). `phase` and `said_date` are what the
+    surroundings say, where the body need not. Raises Rejection."""
+    body, flags = inbound.body, inbound.flags
+    said_date = said_date or inbound.take_date()
+    published_name = take_name(body)
+    phase = take_phase(inbound, phase)
+    if is_running(body.get("status")):
+        return started(inbound, wire_format, phase, published_name, said_date)
+    status = _take_status(body)
+    run = take_run(body)
+    occurred_at = inbound.take_instant(END_KEYS)
+    correlation = inbound.take_correlation(run)
+    game_date, basis = said_date
+    stream = f"{inbound.sport}/{game_date}"
+    fact_id = run and derive_id("completion", stream, phase, normalised(published_name), run, status)
+    record_count, count_key = take_count(body, flags)
+    records_failed = count("records_failed", body.pop("records_failed", None), flags)
+    row_basis = _take_row_basis(body, phase, count_key)
+    error_message = _take_text(body, "error_message")
+    if phase == "predictions":
+        _take_completion_numbers(body, flags)
+    if not body.keys().isdisjoint(_RARE_KEYS):
+        _compare_rare(body, flags, game_date, occurred_at)
+    _compare_outcome(body, flags, status, record_count, error_message)
+    _compare_counts(body, flags, phase, record_count, row_basis)
+    data = CompletionRecorded(
+        phase=phase,
+        published_name=published_name,
+        status=status,
+        run=run,
+        record_count=record_count,
+        row_basis=row_basis,
+        records_failed=records_failed,
+        games=_take_games(body),
+        duration_seconds=take_seconds(body, flags),
+        output_table=_take_text(body, "output_table"),
+        error_message=error_message,
+        flags=tuple(flags),
+        wire_format=wire_format,
+        date_basis=basis,
+        extra=body,
+    )
+    return inbound.fact(stream, data, occurred_at=occurred_at, correlation=correlation, fact_id=fact_id)
+
+
+def started(inbound: Inbound, wire_format: str, phase: str, published_name: str, said_date: Said) -> Fact:
+    """The fact that a run began."""
+    game_date, basis = said_date
+    run = take_run(inbound.body)
+    occurred_at = inbound.take_instant(START_KEYS)
+    correlation = inbound.take_correlation(run)
+    stream = f"{inbound.sport}/{game_date}"
+    fact_id = run and derive_id("started", stream, phase, normalised(published_name), run)
+    data = RunStarted(
+        phase=phase,
+        published_name=published_name,
+        run=run,
+        wire_format=wire_format,
+        date_basis=basis,
+        extra=inbound.extra(),
+    )
+    return inbound.fact(stream, data, occurred_at=occurred_at, correlation=correlation, fact_id=fact_id)
+
+
+def take_phase(inbound: Inbound, fallback: str | None) -> str:
+    """The phase: the body's own word, else `fallback`, else that of a `…-complete` topic. Notes
+    `phase_topic_conflict`. Raises Rejection `unknown_phase`."""
+    said = inbound.body.pop("phase", None)
+    says = inbound.says
+    by_topic = says.phase if says.kind in {"complete", "document"} else None
+    phase = phase_of(said) if said is not None else fallback or by_topic
+    if phase is None:
+        what = f"`phase` is {shown(said)}" if said is not None else "no phase"
+        raise Rejection("unknown_phase", f"{what}: give `phase`, such as phase_3_analytics or analytics")
+    if by_topic is not None and by_topic != phase:
+        note(inbound.flags, "phase_topic_conflict")
+    return phase
+
+
+def _take_status(body: dict[str, Any]) -> Status:
+    """The status, by word or by `success`. The original word stays in `body` where it was another. Raises Rejection
+    `bad_status`."""
+    word, success = body.get("status"), body.get("success")
+    status = status_of(success if word is None else word)
+    if status is None:
+        what = "no `status`" if word is None and success is None else f"status {shown(word or success)}"
+        raise Rejection("bad_status", f"{what}: give `status`: success, partial, no_data, failed or skipped")
+    if word == status:
+        del body["status"]
+    return status
+
+
+def _take_completion_numbers(body: dict[str, Any], flags: list[str]) -> None:
+    """Adds the coordinator's numbers to `body` under one set of names; `metadata` keeps its own. Notes
+    `no_completion_pct`: a missing key is malformed, not zero. Raises Rejection `bad_count`."""
+    metadata = metadata_of(body)
+    summary = metadata.get("summary")
+    for name, keys, in_summary in _COMPLETION_NUMBERS:
+        places = [(place, key) for place in (body, metadata) for key in keys]
+        if type(summary) is dict:
+            places.append((summary, in_summary))
+        for place, key in places:
+            if place.get(key) is not None:
+                body[name] = number(key, place[key], flags)
+                break
+    computable = body.get("expected_predictions") is not None and body.get("completed_predictions") is not None
+    if body.get("completion_pct") is None and not computable:
+        note(flags, "no_completion_pct")
+
+
+def _compare_rare(body: dict[str, Any], flags: list[str], game_date: str, occurred_at: Any) -> None:
+    """Notes `completed_before_started` and `date_conflict`; takes nothing away."""
+    for key in START_KEYS:
+        began = instant(body.get(key), flags)
+        if began is not None and began > occurred_at:
+            note(flags, "completed_before_started")
+    for key in DATE_KEYS:
+        other = calendar_date(body.get(key))
+        if other is not None and other != game_date:
+            note(flags, "date_conflict")
+
+
+def _compare_outcome(
+    body: dict[str, Any],
+    flags: list[str],
+    status: Status,
+    record_count: int | None,
+    error_message: str | None,
+) -> None:
+    """Notes a status that the rest of the message does not bear out (orchestration 2.3; incidents 4)."""
+    if status == "success":
+        if record_count == 0:
+            note(flags, "success_with_zero_rows")
+        if error_message:
+            note(flags, "success_with_error")
+        if body.get("success") is False:
+            note(flags, "status_vs_success")
+    elif record_count and status == "failed":
+        note(flags, "failed_with_rows")
+    elif record_count and status == "no_data":
+        note(flags, "no_data_with_rows")
+    if status == "failed" and body.get("success") is True:
+        note(flags, "status_vs_success")
+    percent = body.get("completion_pct")
+    if status == "success" and isinstance(percent, int | float) and percent < ALL_PCT:
+        note(flags, "success_with_low_pct")
+
+
+def _compare_counts(
+    body: dict[str, Any], flags: list[str], phase: str, record_count: int | None, row_basis: str | None
+) -> None:
+    """Notes `count_mismatch` where the message counts the same thing twice and differently."""
+    if row_basis == "players":
+        other = body.get("completed_predictions")
+    elif phase == "precompute":
+        other = metadata_of(body).get("rows_processed")
+    else:
+        return
+    if record_count is not None and type(other) is int and other != record_count:
+        note(flags, "count_mismatch")
+
+
+def _take_row_basis(body: dict[str, Any], phase: str, count_key: str | None) -> str | None:
+    """What was counted. The coordinator's `record_count` counts players; an incremental run counts what it changed."""
+    said = body.get("row_basis")
+    if type(said) is str and said:
+        return str(body.pop("row_basis"))
+    if count_key is None:
+        return None
+    if phase == "predictions" and count_key == "record_count":
+        return "players"
+    incremental = body.get("is_incremental") is True or metadata_of(body).get("is_incremental") is True
+    return "delta" if incremental else "rows"
+
+
+def _take_text(body: dict[str, Any], key: str) -> str | None:
+    """Text under `key`; anything else stays in `body`."""
+    said = body.get(key)
+    if type(said) is not str:
+        return None
+    del body[key]
+    return said
+
+
+def _take_games(body: dict[str, Any]) -> tuple[str, ...] | None:
+    """Game ids under `games`; anything else stays in `body`."""
+    said = body.get("games")
+    if type(said) is not list or not all(type(game) is str for game in said):
+        return None
+    del body["games"]
+    return tuple(said)

@@ -1,0 +1,65 @@
+"""Which sport a message belongs to: the message's own word, else its topic's, else that of the dataset it wrote to."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from events.wire.rejected import Rejection, shown
+from events.wire.topics import TopicSays
+
+_DATASET_KEYS = ("output_dataset", "output_table", "source_table", "analytics_table")
+
+
+class Routing(Struct, frozen=True):
+    """`zones` are the known sports with their leagues' time zones. `topics` names the sport of topics that do not begin
+    with one; an entry is a topic, the part of it before `/`, or the part up to `:` (`firestore:`)."""
+
+    zones: dict[str, ZoneInfo]
+    topics: dict[str, str]
+
+
+def sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
+    """The known sport that the topic names or is mapped to; None where it names none, or one that is not known."""
+    zones = routing.zones
+    if says.words and says.words[0] in zones:
+        return says.words[0]
+    for name in says.names:
+        sport = routing.topics.get(name)
+        if sport is not None:
+            return sport if sport in zones else None
+    return next((word for word in says.words if word in zones), None)
+
+
+def take_sport(body: dict[str, Any], says: TopicSays, routing: Routing, flags: list[str]) -> str:
+    """The sport of a message; `sport` leaves `body`. Notes `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
+    by_topic = sport_of_topic(says, routing)
+    said = body.get("sport")
+    sport = (by_topic or _sport_of_dataset(body, routing)) if said is None else _known(said, routing)
+    if sport is None:
+        known = f"give `sport`, one of: {', '.join(sorted(routing.zones))}"
+        what = "neither the message nor its topic says one" if said is None else f"`sport` is {shown(said)}"
+        raise Rejection("unknown_sport", f"{what}: {known}")
+    if said is not None:
+        del body["sport"]
+        if by_topic is not None and by_topic != sport:
+            flags.append("sport_topic_conflict")
+    return sport
+
+
+def _known(said: Any, routing: Routing) -> str | None:
+    sport = said.lower() if type(said) is str else None
+    return sport if sport in routing.zones else None
+
+
+def _sport_of_dataset(body: dict[str, Any], routing: Routing) -> str | None:
+    """Datasets are named by sport: `nba_raw`, `mlb_analytics`."""
+    for key in _DATASET_KEYS:
+        said = body.get(key)
+        if type(said) is str and (key == "output_dataset" or "." in said):
+            sport, underscore, _ = said.partition("_")
+            if underscore and sport in routing.zones:
+                return sport
+    return None

@@ -1,0 +1,74 @@
+"""What the name of a topic says, where the message itself is silent: the sport, the family, the phase.
+
+A topic is also the name of a document (`firestore:phase4_completion/2026-01-16`), a table (`bigquery:…`), an endpoint
+(`http:/process-date`) or, from a push request, a subscription. Only a `…-complete` topic says the phase of the
+completions on it: a subscription such as `nba-phase3-analytics-sub` names its reader's phase, not the sender's.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import pairwise
+
+from msgspec import Struct
+
+from events.wire.words import PHASE_WORDS
+
+TOPIC_CHARS_MAX = 512
+
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_HEAL_WORDS = frozenset({"fallback", "backfill", "scraper", "gaps", "heal", "process"})
+
+
+class TopicSays(Struct, frozen=True, kw_only=True):
+    """`names` are the entries of `Routing.topics` that speak for this topic, the exact one first. `kind` is `complete`,
+    `trigger`, `heal`, `document` or empty. `phase` is the one the topic names: completed, started or repaired."""
+
+    words: tuple[str, ...]
+    names: tuple[str, ...]
+    kind: str
+    phase: str | None
+    collection: str = ""
+    document: str = ""
+
+
+@lru_cache(maxsize=1024)
+def topic_says(topic: str) -> TopicSays:
+    """Everything that follows from the name of a topic."""
+    short = topic.rpartition("/topics/")[2]
+    words = tuple(word.lower() for word in _WORD.findall(short))
+    folder, _, document = short.partition("/")
+    scheme, _, collection = folder.partition(":")
+    names = tuple(dict.fromkeys((topic, short, folder, f"{scheme}:")))
+    if scheme != "firestore":
+        collection = document = ""
+    return TopicSays(
+        words=words,
+        names=names,
+        kind=_kind(words, scheme, collection),
+        phase=_phase(words),
+        collection=collection,
+        document=document,
+    )
+
+
+def _kind(words: tuple[str, ...], scheme: str, collection: str) -> str:
+    if scheme == "firestore":
+        return "document" if collection.endswith("_completion") else ""
+    if scheme == "bigquery":
+        return ""
+    if "complete" in words:
+        return "complete"
+    if scheme == "http" or "trigger" in words or "gaps" in words:
+        return "trigger" if _HEAL_WORDS.isdisjoint(words) else "heal"
+    return ""
+
+
+def _phase(words: tuple[str, ...]) -> str | None:
+    pairs = [f"{first}{second}" for first, second in pairwise(words) if first == "phase"]
+    numbered = [*(word for word in words if word.startswith("phase")), *pairs]
+    for word in (*numbered, *words):
+        if word in PHASE_WORDS and not word.isdigit():
+            return PHASE_WORDS[word]
+    return "predictions" if words[:2] == ("http", "start") else None

@@ -1,0 +1,1 @@
+"""The edges, where effects live: files, clocks, stores, dispatch of commands."""

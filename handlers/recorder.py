@@ -1,0 +1,265 @@
+"""The recorder: the one door through which facts become events (design 2).
+
+It folds, decides, seals and appends; what it was given is stored when `record` returns, and nothing was stored when it
+raised. Facts of one call commit together. Heads of hot streams stay in memory; a write that finds a stream moved on, or
+an event stored already, decides again on what is really there, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from events.catalogue import (
+    AlertRaised,
+    CommandFailed,
+    CommandPublished,
+    CommandRequested,
+    DefinitionPublished,
+    Event,
+    Fact,
+    MessageRejected,
+    Ticked,
+)
+from events.codec import GENESIS, chain, derive_id, encode
+from events.store import Commit, DuplicateEvent, Head, Sealed, Store, WrongExpectedVersion
+from statemachine.definition import Definition
+from statemachine.streams import adoption, control_stream, decider_for, encode_state, follow_ups
+
+HOT_STREAMS_MAX = 512
+"""How many streams keep their folded state in memory."""
+
+ATTEMPTS_MAX = 5
+"""How often a commit is decided again after somebody else appended first."""
+
+Timed = tuple[Fact, datetime]
+"""A fact and the instant it was received: the `now` of its decision."""
+
+
+class Hot(Struct, frozen=True):
+    """The state of a stream as last committed, with its version and hash."""
+
+    state: Any
+    version: int
+    hash: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a call recorded. `duplicate` counts facts that changed nothing because they were known; `rejected` those
+    stored as rejected messages; the rest counts events by what they are."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    events: int = 0
+    commands: int = 0
+    alerts: int = 0
+    streams: set[str] = field(default_factory=set)
+
+    def add(self, other: Tally) -> None:
+        """Count `other` in."""
+        self.accepted += other.accepted
+        self.duplicate += other.duplicate
+        self.rejected += other.rejected
+        self.events += other.events
+        self.commands += other.commands
+        self.alerts += other.alerts
+        self.streams |= other.streams
+
+
+class _Draft:
+    """The uncommitted future of one stream during a call."""
+
+    __slots__ = ("before", "events", "state")
+
+    def __init__(self, before: Hot) -> None:
+        self.before = before
+        self.state = before.state
+        self.events: list[Event] = []
+
+
+class Recorder:
+    """Records facts in a store under the definitions of its sports. One per process and store; not thread-safe, for
+    one writer is what makes group commit cheap."""
+
+    def __init__(self, store: Store, definitions: Mapping[str, Definition]) -> None:
+        self.store = store
+        self.definitions = dict(definitions)
+        self._hot: OrderedDict[str, Hot] = OrderedDict()
+
+    def definition_for(self, stream: str) -> Definition:
+        """The definition that rules `stream`; streams of an unknown sport are ruled by the first one."""
+        sport = stream.partition("/")[0]
+        return self.definitions.get(sport) or next(iter(self.definitions.values()))
+
+    def record(self, facts: Sequence[Timed]) -> Tally:
+        """Decide `facts` in order and append what follows, in one commit.
+
+        Raises StoreUnavailable or CorruptStore (nothing was stored), WrongExpectedVersion after `ATTEMPTS_MAX` tries,
+        and CommandNotAllowed for an operator's command that the state refuses.
+        """
+        known: frozenset[str] = frozenset()
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            drafts: dict[str, _Draft] = {}
+            tally = Tally()
+            for fact, now in facts:
+                self._take(drafts, fact, now, known, tally)
+            try:
+                self._append(drafts)
+            except DuplicateEvent as error:
+                known |= error.ids
+                continue
+            except WrongExpectedVersion as error:
+                self._hot.pop(error.stream, None)
+                if attempt == ATTEMPTS_MAX:
+                    raise
+                continue
+            return tally
+        raise AssertionError("a commit with no duplicate left cannot be refused as one")
+
+    def tick(self, now: datetime) -> Tally:
+        """Let time pass on every stream that is due at `now`."""
+        due = self.store.due(now)
+        facts = [
+            Fact(
+                stream=stream,
+                id=derive_id("tick", stream, now.isoformat()),
+                occurred_at=now,
+                correlation="tick",
+                data=Ticked(now=now),
+                actor="clock",
+            )
+            for stream in due
+        ]
+        return self.record([(fact, now) for fact in facts]) if facts else Tally()
+
+    def state(self, stream: str) -> Any:
+        """The committed state of `stream` (its initial one where it has no events)."""
+        return self._load(stream).state
+
+    # inside
+
+    def _take(self, drafts: dict[str, _Draft], fact: Fact, now: datetime, known: frozenset[str], tally: Tally) -> None:
+        if fact.id in known:
+            tally.duplicate += 1
+            return
+        definition = self.definition_for(fact.stream)
+        draft = self._draft(drafts, fact.stream)
+        if draft.state.definition != definition.version:
+            self._adopt(drafts, draft, fact.stream, definition, now)
+        events = self._decide(draft, fact, now, definition)
+        if not events:
+            tally.duplicate += 1
+            return
+        tally.rejected += isinstance(fact.data, MessageRejected)
+        tally.accepted += not isinstance(fact.data, MessageRejected)
+        tally.events += len(events)
+        tally.streams.add(fact.stream)
+        if len(events) > 1:
+            for event in events:
+                tally.commands += isinstance(event.data, CommandRequested)
+                tally.alerts += isinstance(event.data, AlertRaised)
+                for follow_up in follow_ups(event):
+                    self._take(drafts, follow_up, now, known, tally)
+
+    def _decide(self, draft: _Draft, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
+        decider: Any = decider_for(fact.stream)
+        events: list[Event] = decider.decide(draft.state, fact, now, definition)
+        for event in events:
+            draft.state = decider.evolve(draft.state, event)
+        draft.events += events
+        return events
+
+    def _adopt(
+        self, drafts: dict[str, _Draft], draft: _Draft, stream: str, definition: Definition, now: datetime
+    ) -> None:
+        control = control_stream(definition.sport)
+        published = self._draft(drafts, control)
+        if definition.version not in published.state.definitions:
+            text = DefinitionPublished(
+                definition=definition.version,
+                content=definition.content.decode(),
+                overrides=definition.overrides,
+            )
+            fact = Fact(
+                stream=control,
+                id=derive_id("definition-text", control, definition.version),
+                occurred_at=now,
+                correlation=definition.version,
+                data=text,
+                actor="tipoff",
+            )
+            self._decide(published, fact, now, definition)
+        if draft.state.definition != definition.version:
+            self._decide(draft, adoption(stream, draft.state.version, definition, now), now, definition)
+
+    def _draft(self, drafts: dict[str, _Draft], stream: str) -> _Draft:
+        draft = drafts.get(stream)
+        if draft is None:
+            draft = drafts[stream] = _Draft(self._load(stream))
+        return draft
+
+    def _load(self, stream: str) -> Hot:
+        hot = self._hot.get(stream)
+        if hot is not None:
+            self._hot.move_to_end(stream)
+            return hot
+        head = self.store.head(stream)
+        decider = decider_for(stream)
+        if head is None:
+            return Hot(decider.initial(stream), 0, GENESIS)
+        hot = Hot(decider.decode(head.state), head.version, head.hash)
+        self._keep(stream, hot)
+        return hot
+
+    def _keep(self, stream: str, hot: Hot) -> None:
+        self._hot[stream] = hot
+        self._hot.move_to_end(stream)
+        while len(self._hot) > HOT_STREAMS_MAX:
+            self._hot.popitem(last=False)
+
+    def _append(self, drafts: dict[str, _Draft]) -> None:
+        sealed = {stream: self._seal(stream, draft) for stream, draft in drafts.items() if draft.events}
+        if not sealed:
+            return
+        self.store.append([commit for commit, _hot in sealed.values()])
+        for stream, (_commit, hot) in sealed.items():
+            self._keep(stream, hot)
+
+    def _seal(self, stream: str, draft: _Draft) -> tuple[Commit, Hot]:
+        previous = draft.before.hash
+        sealed: list[Sealed] = []
+        outbox: list[CommandRequested] = []
+        settled: list[str] = []
+        for event in draft.events:
+            body = encode(event)
+            previous = chain(previous, body)
+            sealed.append(Sealed(event.id, event.version, body, previous))
+            data = event.data
+            if isinstance(data, CommandRequested):
+                outbox.append(data)
+            elif isinstance(data, CommandPublished) or (isinstance(data, CommandFailed) and data.permanent):
+                settled.append(data.command_id)
+        decider: Any = decider_for(stream)
+        version = draft.before.version + len(sealed)
+        head = Head(
+            version=version,
+            hash=previous,
+            state=encode_state(draft.state),
+            next_deadline=decider.next_deadline(draft.state, self.definition_for(stream)),
+        )
+        commit = Commit(
+            stream=stream,
+            expected_version=draft.before.version,
+            events=sealed,
+            head=head,
+            outbox=outbox,
+            settled=settled,
+        )
+        return commit, Hot(draft.state, version, previous)

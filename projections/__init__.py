@@ -1,0 +1,1 @@
+"""Pure folds and queries over events and states: what operators ask."""

@@ -1,0 +1,50 @@
+"""League time: where a game date begins and ends, and the instants that rules are anchored to (design 6).
+
+A game date is a calendar date in the league's zone. Arithmetic is done on wall-clock dates there and only then turned
+into UTC instants, so a day with 23 or 25 hours (8 March 2026, 2 November 2025) is right by itself.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+Received = Literal["before", "on", "after"]
+
+
+@lru_cache(maxsize=16)
+def zone(name: str) -> ZoneInfo:
+    """The zone called `name`. Raises ZoneInfoNotFoundError."""
+    return ZoneInfo(name)
+
+
+@lru_cache(maxsize=4096)
+def wall_instant(game_date: str, days: int, at: str, zone_name: str) -> datetime:
+    """The UTC instant of the wall-clock time `at` (HH:MM), `days` after `game_date`, in the zone."""
+    hour, minute = at.split(":")
+    day = date.fromisoformat(game_date) + timedelta(days=days)
+    return datetime.combine(day, time(int(hour), int(minute)), zone(zone_name)).astimezone(UTC)
+
+
+def midnight_ending(game_date: str, zone_name: str) -> datetime:
+    """The UTC instant of the midnight that ends `game_date`."""
+    return wall_instant(game_date, 1, "00:00", zone_name)
+
+
+def league_date(now: datetime, zone_name: str) -> str:
+    """The calendar date of `now` in the zone, as `YYYY-MM-DD`."""
+    return now.astimezone(zone(zone_name)).date().isoformat()
+
+
+def received_when(game_date: str, now: datetime, zone_name: str) -> Received:
+    """Whether `now` falls before, on or after `game_date` in the league's zone (orchestration 1.6)."""
+    if now < wall_instant(game_date, 0, "00:00", zone_name):
+        return "before"
+    return "on" if now < midnight_ending(game_date, zone_name) else "after"
+
+
+def next_date(game_date: str) -> str:
+    """The calendar date after `game_date`."""
+    return (date.fromisoformat(game_date) + timedelta(days=1)).isoformat()

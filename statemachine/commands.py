@@ -1,0 +1,102 @@
+"""Commands: payloads from the definition's templates, with ids that depend on what is commanded and nothing else.
+
+The same phase of the same cycle is commanded under the same id however often it is decided, by whatever message
+(design 8.3); consumers see it as the `command_id` attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from events.catalogue import CommandRequested
+from events.codec import derive_id
+from statemachine.calendar import next_date
+from statemachine.definition import Step
+from statemachine.readiness import standing
+from statemachine.turn import Turn
+
+
+def fill(template: Any, values: Mapping[str, Any]) -> Any:
+    """`template` with its placeholders replaced; a text that is one placeholder takes the value with its type."""
+    if isinstance(template, dict):
+        return {key: fill(item, values) for key, item in template.items()}
+    if isinstance(template, list | tuple):
+        return [fill(item, values) for item in template]
+    if not isinstance(template, str):
+        return template
+    if template.startswith("{") and template.endswith("}") and template[1:-1] in values:
+        return values[template[1:-1]]
+    for name, value in values.items():
+        template = template.replace(f"{{{name}}}", str(value))
+    return template
+
+
+def common_values(turn: Turn, *, cycle: str, reason: str) -> dict[str, Any]:
+    """What every template can say."""
+    state = turn.state
+    return {
+        "sport": state.sport,
+        "game_date": state.game_date,
+        "next_date": next_date(state.game_date),
+        "correlation": state.correlation or turn.fact.correlation,
+        "now": turn.now.isoformat(),
+        "event": turn.fact.id,
+        "cycle": cycle,
+        "reason": reason,
+    }
+
+
+def previous_values(turn: Turn, cycle: str, previous: Step | None) -> dict[str, Any]:
+    """What a template can say of the phase before the one it starts."""
+    if previous is None:
+        return {"expected": [], "completed": [], "completed_count": 0, "missing": [], "missing_count": 0}
+    stands = standing(turn.state, turn.definition, cycle, previous)
+    tables = [turn.definition.processor_of[name].table for name in stands.missing]
+    return {
+        "expected": [*stands.completed, *stands.missing],
+        "completed": list(stands.completed),
+        "completed_count": len(stands.completed),
+        "missing": list(stands.missing),
+        "missing_count": len(stands.missing),
+        "missing_tables": [table for table in tables if table is not None],
+    }
+
+
+def trigger_phase(turn: Turn, cycle: str, step: Step, previous: Step | None, *, reason: str, attempt: int = 1) -> None:
+    """Command `step`'s phase: one command a spec, or one for each processor of the phase before."""
+    retries = turn.state.cycles[cycle].retries
+    values = common_values(turn, cycle=cycle, reason=reason) | previous_values(turn, cycle, previous)
+    values["attempt"] = attempt
+    stream = turn.state.stream
+    for spec in turn.definition.phase_of[step.phase].commands:
+        fan_out = spec.per == "previous_processor" and previous is not None
+        for target in previous.expected if fan_out and previous is not None else ("",):
+            turn.emit(
+                CommandRequested(
+                    command_id=derive_id("trigger", stream, cycle, step.phase, spec.topic, target, retries),
+                    kind="trigger",
+                    topic=spec.topic,
+                    payload=fill(spec.payload, {**values, "target": target}),
+                    ordering_key=stream,
+                    cycle=cycle,
+                    phase=step.phase,
+                    attempt=attempt,
+                )
+            )
+
+
+def ask_measures(turn: Turn, cycle: str, phase: str, boundary: str, names: list[str]) -> None:
+    """Ask the edge to measure a boundary; the answer comes back as `measures_observed`."""
+    state = turn.state
+    turn.emit(
+        CommandRequested(
+            command_id=derive_id("measure", turn.fact.id, cycle, boundary),
+            kind="measure",
+            topic=f"probe:{boundary}",
+            payload={"sport": state.sport, "game_date": state.game_date, "boundary": boundary, "measures": names},
+            ordering_key=state.stream,
+            cycle=cycle,
+            phase=phase,
+        )
+    )

@@ -1,0 +1,263 @@
+"""Deadlines: the instants at which absence becomes a fact, computed from the state, and what each of them does.
+
+`deadlines` is a pure function of state and definition; the store keeps the earliest per stream, so a tick touches only
+streams that are due. A deadline that has been acted on is remembered by name (`DateState.elapsed`) or disappears
+because the state moved on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from events.catalogue import DeadlineElapsed
+from statemachine import heals
+from statemachine.alerts import coverage, phase_done, precompute_shortfall, raise_alert
+from statemachine.calendar import midnight_ending, wall_instant
+from statemachine.commands import ask_measures, trigger_phase
+from statemachine.definition import Cycle, Definition, Due
+from statemachine.judgement import judge_gate
+from statemachine.machine import CycleModel, settle_cycle
+from statemachine.opening import opens_at, parks_at
+from statemachine.readiness import standing, waits_met
+from statemachine.state import CycleState, DateState, expected_count
+from statemachine.turn import Turn
+
+Deadline = tuple[datetime, str]
+"""When, and the name: `kind:argument:…`; the kind selects the reaction."""
+
+PROBE_AHEAD = timedelta(minutes=5)
+"""How long before a box-score band the boundary is measured again, so that the band judges what is, not what was."""
+
+
+def deadlines(state: DateState, definition: Definition) -> list[Deadline]:
+    """All deadlines still ahead or due and not acted on, the earliest first."""
+    if state.status == "no_games" or state.halted:
+        return []
+    elapsed = set(state.elapsed)
+    found = [item for item in _all(state, definition) if item[1] not in elapsed]
+    return sorted(found)
+
+
+def _all(state: DateState, definition: Definition) -> Iterator[Deadline]:
+    for cycle in definition.cycles:
+        yield from _of_cycle(state, definition, cycle)
+    yield from _of_date(state, definition)
+    yield from _of_heals(state, definition)
+
+
+def _of_heals(state: DateState, definition: Definition) -> Iterator[Deadline]:
+    specs = {heal.name: heal for heal in definition.heals}
+    for component, heal in state.heals.items():
+        spec = specs.get(component.partition("/")[0])
+        if spec is None or heal.requested_at is None:
+            continue
+        if heal.outcome is None:
+            due = heal.requested_at + timedelta(minutes=spec.verify_minutes)
+            yield due, f"heal:{component}:{heal.attempt}"
+        elif heal.outcome != "healed" and spec.phase is not None:
+            due = heal.requested_at + timedelta(minutes=spec.cool_down_minutes)
+            yield due, f"heal_again:{component}:{heal.attempt}"
+
+
+def _of_cycle(state: DateState, definition: Definition, cycle: Cycle) -> Iterator[Deadline]:
+    at = state.cycles.get(cycle.name) or CycleState()
+    if at.state in ("done", "parked"):
+        return
+    yield parks_at(state, definition, cycle), f"park:{cycle.name}"
+    if at.state == "idle":
+        yield opens_at(state, definition, cycle), f"open:{cycle.name}"
+        return
+    phase, _, kind = at.state.rpartition("_")
+    yield from _IN_KIND[kind](state, definition, cycle, at, phase)
+
+
+def _present(state: DateState, definition: Definition, cycle: Cycle, at: CycleState, phase: str) -> Iterator[Deadline]:
+    assert at.since is not None, "a cycle that opened has been in its state since some instant"
+    step = cycle.step_of[phase]
+    progress = at.progress_at or at.since
+    stall = progress + timedelta(minutes=definition.phase_of[phase].stall_minutes)
+    yield stall, f"stall:{cycle.name}:{phase}:{progress.isoformat()}"
+    stands = standing(state, definition, cycle.name, step)
+    for ready in waits_met(step, stands, at):
+        yield ready.at, f"ready:{cycle.name}:{phase}:{at.retries}:{ready.reason}:{len(stands.completed)}"
+    if at.state.endswith("_waiting") and at.commands and at.sends <= definition.alerts.resend_max:
+        due = (at.commanded_at or at.since) + timedelta(minutes=definition.alerts.hand_off_minutes)
+        yield due, f"handoff:{cycle.name}:{phase}:{at.retries}:{at.sends}"
+
+
+def _measuring(_s: DateState, definition: Definition, cycle: Cycle, at: CycleState, phase: str) -> Iterator[Deadline]:
+    gate = definition.gate_of[cycle.step_of[phase].gate or ""]
+    assert at.since is not None
+    due = at.since + timedelta(minutes=gate.measure_timeout_minutes)
+    yield due, f"measure:{cycle.name}:{phase}:{at.since.isoformat()}"
+
+
+def _held(_s: DateState, definition: Definition, cycle: Cycle, at: CycleState, phase: str) -> Iterator[Deadline]:
+    gate = definition.gate_of[cycle.step_of[phase].gate or ""]
+    assert at.since is not None
+    minutes = gate.recheck_minutes[min(at.rechecks, len(gate.recheck_minutes) - 1)]
+    yield at.since + timedelta(minutes=minutes), f"recheck:{cycle.name}:{phase}:{at.since.isoformat()}"
+
+
+_IN_KIND: dict[str, Callable[[DateState, Definition, Cycle, CycleState, str], Iterator[Deadline]]] = {
+    "waiting": _present,
+    "running": _present,
+    "gate": _measuring,
+    "blocked": _held,
+}
+
+
+def _of_date(state: DateState, definition: Definition) -> Iterator[Deadline]:
+    if expected_count(state) == 0:
+        return
+    rules = definition.alerts
+    midnight = midnight_ending(state.game_date, definition.timezone)
+    for band in rules.box_score_bands:
+        due = midnight + timedelta(hours=band.hours)
+        yield due - PROBE_AHEAD, f"probe:{band.hours}"
+        yield due, f"box_scores:{band.hours}"
+    for name, when in (
+        ("precompute_due", rules.precompute_due),
+        ("predictions_due", rules.predictions_due),
+        ("grading_due", rules.grading_due),
+    ):
+        if when is not None:
+            yield due_instant(state, definition, when), name
+
+
+def due_instant(state: DateState, definition: Definition, due: Due) -> datetime:
+    """The instant of a wall-clock deadline for this date."""
+    return wall_instant(state.game_date, due.days, due.at, definition.timezone)
+
+
+# --- what a deadline does -----------------------------------------------------------------------------------------
+
+
+def elapse(turn: Turn, deadline: Deadline) -> None:
+    """Record that the deadline came, and react."""
+    due, name = deadline
+    turn.emit(DeadlineElapsed(name=name, due_at=due))
+    kind, *arguments = name.split(":", 3)
+    _REACTION[kind](turn, arguments)
+
+
+def _settle(turn: Turn, arguments: list[str]) -> None:
+    settle_cycle(turn, turn.definition.cycle_of[arguments[0]])
+
+
+def _park(turn: Turn, arguments: list[str]) -> None:
+    cycle = turn.definition.cycle_of[arguments[0]]
+    CycleModel(turn, cycle).fire("park", f"not done {cycle.park_hours} h after it opened")
+
+
+def _stall(turn: Turn, arguments: list[str]) -> None:
+    cycle, phase = turn.definition.cycle_of[arguments[0]], arguments[1]
+    minutes = turn.definition.phase_of[phase].stall_minutes
+    step = cycle.step_of[phase]
+    stands = standing(turn.state, turn.definition, cycle.name, step)
+    detail = f"{phase} ({cycle.name}): no progress for {minutes} min; {len(stands.completed)} of {stands.expected} in"
+    if stands.missing:
+        detail += f"; missing {', '.join(stands.missing)}"
+    raise_alert(turn, "phase_stalled", "warning", detail, subject=phase, numbers={"minutes": float(minutes)})
+    heals.missing_in(turn, cycle.name, step, f"{phase} stalled")
+
+
+def _hand_off(turn: Turn, arguments: list[str]) -> None:
+    cycle, phase = turn.definition.cycle_of[arguments[0]], arguments[1]
+    at = turn.state.cycles[cycle.name]
+    minutes = turn.definition.alerts.hand_off_minutes
+    confirmed = "published" if at.commanded_at is not None else "requested, not confirmed as published"
+    detail = f"{phase} ({cycle.name}): {confirmed} and nobody reported for {minutes} min"
+    raise_alert(turn, "handoff_missed", "warning", detail, subject=phase, numbers={"minutes": float(minutes)})
+    place = cycle.phases.index(phase)
+    if at.sends <= turn.definition.alerts.resend_max and place:
+        trigger_phase(
+            turn, cycle.name, cycle.steps[place], cycle.steps[place - 1], reason="hand_off_missed", attempt=at.sends + 1
+        )
+
+
+def _measure(turn: Turn, arguments: list[str]) -> None:
+    cycle, phase = turn.definition.cycle_of[arguments[0]], arguments[1]
+    judge_gate(turn, cycle, cycle.step_of[phase])
+    CycleModel(turn, cycle).settle()
+
+
+def _recheck(turn: Turn, arguments: list[str]) -> None:
+    model = CycleModel(turn, turn.definition.cycle_of[arguments[0]])
+    if model.fire("recheck", "time to look again"):
+        model.settle()
+
+
+def _probe(turn: Turn, _arguments: list[str]) -> None:
+    measure = turn.definition.alerts.box_score_measure
+    for gate in turn.definition.gates:
+        seen = turn.state.measures.get(gate.name)
+        young = seen is not None and turn.now - seen.at < PROBE_AHEAD
+        if gate.probe and measure in gate.measures and not young:
+            ask_measures(turn, "", "", gate.name, [measure])
+
+
+def _box_scores(turn: Turn, arguments: list[str]) -> None:
+    band = next(b for b in turn.definition.alerts.box_score_bands if str(b.hours) == arguments[0])
+    ratio = coverage(turn.state, turn.definition)
+    if ratio is not None and ratio >= band.below:
+        return
+    expected = expected_count(turn.state)
+    known = "never measured" if ratio is None else f"{ratio:.1%} of {expected} games"
+    detail = f"box scores {known}, {band.hours} h after the date ended (below {band.below:.0%})"
+    numbers: dict[str, float | None] = {"coverage": ratio, "expected": None if expected is None else float(expected)}
+    raise_alert(turn, "box_scores_incomplete", band.severity, detail, numbers=numbers)
+
+
+def _precompute(turn: Turn, _arguments: list[str]) -> None:
+    done, critical, missing = precompute_shortfall(turn.state, turn.definition, "precompute")
+    if not missing:
+        return
+    severe = done < turn.definition.alerts.precompute_at_least or bool(critical)
+    detail = f"precompute {done} of {done + len(missing)}; missing {', '.join(missing)}"
+    numbers: dict[str, float | None] = {"done": float(done), "expected": float(done + len(missing))}
+    raise_alert(turn, "precompute_incomplete", "critical" if severe else "warning", detail, numbers=numbers)
+    for cycle in turn.definition.cycles:
+        at = turn.state.cycles.get(cycle.name)
+        if at is not None and at.phase == "precompute" and at.state not in ("done", "parked"):
+            heals.missing_in(turn, cycle.name, cycle.step_of["precompute"], "precompute due")
+
+
+def _late(cause: str, phase: str) -> Callable[[Turn, list[str]], None]:
+    def react(turn: Turn, _arguments: list[str]) -> None:
+        if not phase_done(turn.state, phase):
+            raise_alert(turn, cause, "critical", f"{phase} not done by {turn.now.isoformat()}")
+
+    return react
+
+
+def _verify_heal(turn: Turn, arguments: list[str]) -> None:
+    heals.overdue(turn, arguments[0])
+
+
+def _heal_again(turn: Turn, arguments: list[str]) -> None:
+    name = arguments[0].partition("/")[0]
+    heal = next(item for item in turn.definition.heals if item.name == name)
+    for cycle in turn.definition.cycles:
+        at = turn.state.cycles.get(cycle.name)
+        if at is not None and at.phase == heal.phase and at.state not in ("done", "parked"):
+            heals.missing_in(turn, cycle.name, cycle.step_of[at.phase or ""], "still missing")
+
+
+_REACTION: dict[str, Callable[[Turn, list[str]], None]] = {
+    "open": _settle,
+    "ready": _settle,
+    "park": _park,
+    "stall": _stall,
+    "handoff": _hand_off,
+    "measure": _measure,
+    "recheck": _recheck,
+    "probe": _probe,
+    "box_scores": _box_scores,
+    "precompute_due": _precompute,
+    "predictions_due": _late("predictions_late", "predictions"),
+    "grading_due": _late("grading_late", "grading"),
+    "heal": _verify_heal,
+    "heal_again": _heal_again,
+}

@@ -1,0 +1,269 @@
+"""`decide`: an input, on a state, at an instant, under a definition, becomes events. Pure; the heart of Tipoff.
+
+The input itself is the first event, whatever it says; what follows are its consequences. An input the state already
+knows emits nothing (law b). One small reaction per input type, in a table; the machine is asked only where its guards
+could have changed, for it is the slow part of the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from events.catalogue import (
+    CommandFailed,
+    CommandPublished,
+    CompletionRecorded,
+    DefinitionAdopted,
+    Event,
+    Fact,
+    LateCompletionNoted,
+    MeasuresObserved,
+    ObservationRecorded,
+    OperatorActed,
+    ProgressReported,
+    PulseChanged,
+    RunStarted,
+    SchedulePublished,
+    StatusChanged,
+    Ticked,
+)
+from statemachine import heals
+from statemachine.alerts import raise_alert, resolve, resolve_what_is_gone, runs_within
+from statemachine.calendar import received_when
+from statemachine.deadlines import deadlines, elapse
+from statemachine.definition import Definition
+from statemachine.machine import CycleModel, settle_cycle
+from statemachine.naming import canonical
+from statemachine.operators import act
+from statemachine.schedule import compare
+from statemachine.state import DateState, expected_count
+from statemachine.turn import Turn
+
+DEADLINES_PER_TICK_MAX = 500
+"""A bound on what one tick may act on; the rest comes with the next tick."""
+
+
+def decide(state: DateState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
+    """The events that `fact` causes on `state` at `now`. Raises CommandNotAllowed for an operator's command that the
+    state does not allow, KeyError for a fact that belongs to another kind of stream."""
+    if fact.id in state.recent:
+        return []
+    turn = Turn(state, fact, now, definition)
+    _REACTION[type(fact.data)](turn, fact.data)
+    if turn.progressed or len(turn.events) > 1 or type(fact.data) in _MAY_RESOLVE:
+        _conclude(turn)
+    return turn.events
+
+
+def is_terminal(state: DateState) -> bool:
+    """True where nothing more is waited for."""
+    return state.status in ("complete", "no_games")
+
+
+def _conclude(turn: Turn) -> None:
+    if not turn.events:
+        return
+    if turn.state.heals:
+        heals.judge_open(turn)
+    if turn.state.alerts:
+        resolve_what_is_gone(turn)
+    status, reason = status_of(turn.state, turn.definition)
+    if status != turn.state.status:
+        turn.emit(StatusChanged(source=turn.state.status, dest=status, reason=reason))
+
+
+def status_of(state: DateState, definition: Definition) -> tuple[str, str]:
+    """The status of the date as a whole and why: that of the latest cycle that has opened."""
+    if state.halted:
+        return "halted", "an operator halted the date"
+    if expected_count(state) == 0:
+        return "no_games", "no game is expected"
+    opened = [(state.cycles[c.name].opened_at, c.name) for c in definition.cycles if c.name in state.cycles]
+    if not opened:
+        return "scheduled", "no cycle has opened"
+    _at, name = max((at, name) for at, name in opened if at is not None)
+    where = state.cycles[name].state
+    if where == "done":
+        last = definition.cycles[-1].name
+        return ("complete" if name == last else "active"), f"{name} is done"
+    if where == "parked":
+        return "parked", f"{name} needs a person"
+    return ("blocked" if where.endswith("_blocked") else "active"), f"{name} is {where}"
+
+
+# --- reactions ----------------------------------------------------------------------------------------------------
+
+
+def _record(turn: Turn, data: Any) -> None:
+    turn.emit(data)
+
+
+def _completion(turn: Turn, data: CompletionRecorded) -> None:
+    state = turn.state
+    processor = canonical(turn.definition, data.phase, data.published_name, data.output_table)
+    cycle = _cycle_of(turn, data.phase)
+    before = state.work.get(f"{cycle}/{data.phase}/{processor}")
+    if before is not None and data.run is not None and f"{data.run}:{data.status}" in before.seen:
+        return
+    turn.emit(replace(data, processor=processor, cycle=cycle))
+    if processor is None:
+        _unmapped(turn, data.phase, data.published_name)
+        return
+    after = turn.state.work.get(f"{cycle}/{data.phase}/{processor}")
+    if after is None or cycle is None:
+        return
+    _storm(turn, processor, len(after.run_seconds))
+    if before is None or before.done_at != after.done_at:
+        _progressed(turn, cycle, data.phase, processor, first=before is None or before.done_at is None)
+
+
+def _progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first: bool) -> None:
+    turn.progressed = True
+    cycle = turn.definition.cycle_of[cycle_name]
+    at = turn.state.cycles.get(cycle_name)
+    if at is None or at.state == "idle":
+        return
+    model = CycleModel(turn, cycle)
+    if first and f"{phase} without {processor}" in at.degraded:
+        turn.emit(LateCompletionNoted(cycle=cycle_name, phase=phase, processor=processor))
+    if at.state == f"{phase}_blocked":
+        model.fire("recheck", f"{processor} completed")
+    if at.state not in ("done", "parked"):
+        model.settle()
+
+
+def _started(turn: Turn, data: RunStarted) -> None:
+    processor = canonical(turn.definition, data.phase, data.published_name, None)
+    cycle = _cycle_of(turn, data.phase)
+    before = turn.state.work.get(f"{cycle}/{data.phase}/{processor}")
+    if before is not None and data.run is not None and f"{data.run}:started" in before.seen:
+        return
+    turn.emit(replace(data, processor=processor, cycle=cycle))
+    if processor is None or cycle is None:
+        _unmapped(turn, data.phase, data.published_name)
+        return
+    _storm(turn, processor, len(turn.state.work[f"{cycle}/{data.phase}/{processor}"].run_seconds))
+    _settle_opened(turn, cycle)
+
+
+def _progress(turn: Turn, data: ProgressReported) -> None:
+    turn.emit(replace(data, cycle=_cycle_of(turn, data.phase)))
+
+
+def _cycle_of(turn: Turn, phase: str) -> str | None:
+    definition = turn.definition
+    received = received_when(turn.state.game_date, turn.now, definition.timezone)
+    return definition.cycle_for(phase, received)
+
+
+def _settle_opened(turn: Turn, cycle: str) -> None:
+    at = turn.state.cycles.get(cycle)
+    if at is not None and at.state not in ("idle", "done", "parked"):
+        settle_cycle(turn, turn.definition.cycle_of[cycle])
+
+
+def _unmapped(turn: Turn, phase: str, name: str) -> None:
+    detail = f"{phase}: {name!r} is in no registry, so it counts for nothing; add it as a processor or as an alias"
+    raise_alert(turn, "unmapped_processor", "warning", detail, subject=name)
+
+
+def _storm(turn: Turn, processor: str, remembered: int) -> None:
+    rules = turn.definition.alerts
+    if remembered <= rules.run_storm_runs:
+        return
+    runs = runs_within(turn, processor, timedelta(minutes=rules.run_storm_minutes))
+    if runs > rules.run_storm_runs:
+        detail = f"{processor}: more than {rules.run_storm_runs} runs in {rules.run_storm_minutes} min"
+        raise_alert(turn, "run_storm", "critical", detail, subject=processor, numbers={"runs": float(runs)})
+
+
+def _measures(turn: Turn, data: MeasuresObserved) -> None:
+    turn.emit(data)
+    for cycle in turn.definition.cycles:
+        at = turn.state.cycles.get(cycle.name)
+        if at is None or at.phase is None or cycle.step_of[at.phase].gate != data.boundary:
+            continue
+        if at.state == f"{at.phase}_blocked":
+            model = CycleModel(turn, cycle)
+            model.fire("recheck", "measured again")
+            model.settle()
+        elif at.state == f"{at.phase}_gate":
+            model = CycleModel(turn, cycle)
+            model.on_measures()
+            model.settle()
+
+
+def _schedule(turn: Turn, data: SchedulePublished) -> None:
+    changes, disregarded = compare(turn.state, data)
+    if not changes and disregarded is None and turn.state.scheduled:
+        return
+    turn.emit(replace(data, changes=changes, disregarded=disregarded))
+    if disregarded is None:
+        for cycle in turn.definition.cycles:
+            at = turn.state.cycles.get(cycle.name)
+            if at is not None and at.phase is not None and at.state == f"{at.phase}_blocked":
+                CycleModel(turn, cycle).fire("recheck", "the schedule changed")
+            _settle_opened(turn, cycle.name)
+
+
+def _operator(turn: Turn, data: OperatorActed) -> None:
+    act(turn, data)
+
+
+def _ticked(turn: Turn, data: Ticked) -> None:
+    for count in range(DEADLINES_PER_TICK_MAX):
+        due = next((item for item in deadlines(turn.state, turn.definition) if item[0] <= turn.now), None)
+        if due is None:
+            return
+        if count == 0:
+            turn.emit(data)
+        elapse(turn, due)
+
+
+def _command_failed(turn: Turn, data: CommandFailed) -> None:
+    turn.emit(data)
+
+
+def _pulse(turn: Turn, data: PulseChanged) -> None:
+    processor = data.processor or data.published_name
+    finished = any(
+        key.endswith(f"/{processor}") and _finished(work.seen, work.at, data) for key, work in turn.state.work.items()
+    )
+    turn.emit(data)
+    if data.condition == "back":
+        resolve(turn, "processor_dead", f"{processor} beats again", processor)
+        resolve(turn, "processor_stale", f"{processor} beats again", processor)
+    elif not finished:
+        dead = data.condition == "dead"
+        cause = "processor_dead" if dead else "processor_stale"
+        detail = f"{processor}: last beat of run {data.run} at {data.last_beat_at.isoformat()}"
+        raise_alert(turn, cause, "critical" if dead else "warning", detail, subject=processor)
+
+
+def _finished(seen: tuple[str, ...], at: datetime | None, data: PulseChanged) -> bool:
+    if data.run is not None and any(f"{data.run}:{status}" in seen for status in ("success", "partial", "failed")):
+        return True
+    return at is not None and at >= data.last_beat_at
+
+
+_REACTION: dict[type, Callable[[Turn, Any], None]] = {
+    DefinitionAdopted: _record,
+    SchedulePublished: _schedule,
+    CompletionRecorded: _completion,
+    RunStarted: _started,
+    ProgressReported: _progress,
+    MeasuresObserved: _measures,
+    ObservationRecorded: _record,
+    OperatorActed: _operator,
+    Ticked: _ticked,
+    CommandPublished: _record,
+    CommandFailed: _command_failed,
+    PulseChanged: _pulse,
+}
+
+_MAY_RESOLVE = frozenset({MeasuresObserved, SchedulePublished, OperatorActed, CommandFailed, DefinitionAdopted})
+"""Inputs after which alerts, heals and the date's status are looked at even where nothing else followed."""

@@ -1,0 +1,66 @@
+"""What happens at a gate: evaluate what is fresh or ask for it, record the evaluation, raise, resolve and heal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from events.catalogue import Check, GateEvaluated
+from statemachine import heals
+from statemachine.alerts import raise_alert, resolve
+from statemachine.commands import ask_measures
+from statemachine.definition import Cycle, Gate, Step
+from statemachine.gates import block_severity, evaluate, wanted_measures
+from statemachine.turn import Turn
+
+
+def ask_or_evaluate(turn: Turn, cycle: Cycle, step: Step, *, forced: bool = False) -> None:
+    """Evaluate the gate of `step` at once where its measures are fresh or none are probed; else ask for them."""
+    assert step.gate is not None, "only a step with a gate comes here"
+    gate = turn.definition.gate_of[step.gate]
+    disabled = (step.gate_mode or gate.mode) == "disabled"
+    if disabled or not gate.probe or (not forced and is_fresh(turn, gate)):
+        judge_gate(turn, cycle, step)
+    else:
+        names = wanted_measures(turn.definition, gate, step, turn.state.game_date)
+        ask_measures(turn, cycle.name, step.phase, gate.name, names)
+
+
+def is_fresh(turn: Turn, gate: Gate) -> bool:
+    """True where the boundary was measured within `measure_age_minutes`."""
+    seen = turn.state.measures.get(gate.name)
+    return seen is not None and turn.now - seen.at <= timedelta(minutes=gate.measure_age_minutes)
+
+
+def judge_gate(turn: Turn, cycle: Cycle, step: Step) -> None:
+    """Evaluate, record, and draw the consequences that are not the machine's."""
+    evaluation = evaluate(turn.state, turn.definition, cycle.name, step)
+    turn.emit(evaluation)
+    turn.evaluations[cycle.name] = evaluation
+    _alert(turn, evaluation)
+    heals.after_evaluation(turn, evaluation)
+
+
+def _alert(turn: Turn, evaluation: GateEvaluated) -> None:
+    gate = evaluation.gate
+    outcome = evaluation.outcome
+    bad = [check for check in evaluation.checks if check.verdict not in ("pass", "skipped")]
+    detail = "; ".join(f"{check.check} {check.verdict}: {check.error or check.basis}" for check in bad)
+    numbers = {check.check: check.measured for check in bad}
+    if outcome == "block":
+        severity = block_severity(evaluation, turn.definition.gate_of[gate])
+        raise_alert(turn, "gate_blocked", severity, detail, subject=gate, numbers=numbers)
+    else:
+        resolve(turn, "gate_blocked", f"{gate} {outcome}", gate)
+    if _unmeasured(bad):
+        severity = "critical" if outcome == "error" else "warning"
+        raise_alert(turn, "gate_error", severity, detail, subject=gate, numbers=numbers)
+    else:
+        resolve(turn, "gate_error", f"{gate} could be measured", gate)
+    if outcome == "warn":
+        raise_alert(turn, "gate_warned", "warning", detail, subject=gate, numbers=numbers)
+    elif outcome == "pass":
+        resolve(turn, "gate_warned", f"{gate} passes", gate)
+
+
+def _unmeasured(checks: list[Check]) -> bool:
+    return any(check.verdict == "error" for check in checks)

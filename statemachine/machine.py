@@ -1,0 +1,261 @@
+"""The machine of a cycle: a transition table built from the definition, run by `transitions`.
+
+`table(cycle)` is plain data; one `transitions.Machine` per cycle and definition serves every date, for the model it
+moves is made for the decision and thrown away. Conditions are the guards, callbacks emit events. States of a phase:
+`waiting` (commanded or due, nobody has reported), `running`, `gate` (ready, the boundary is being measured),
+`blocked`; beside them `idle`, `done` and `parked` (needs a person).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from transitions import Machine
+
+from events.catalogue import OperatorActed, PhaseMoved
+from statemachine import heals
+from statemachine.alerts import QUIET
+from statemachine.commands import trigger_phase
+from statemachine.definition import Cycle, Definition, Step
+from statemachine.judgement import ask_or_evaluate
+from statemachine.opening import opens_at
+from statemachine.readiness import Standing, standing, waits_met
+from statemachine.state import CycleState
+from statemachine.turn import Turn
+
+AUTOMATIC = ("open", "report", "ready", "retry", "proceed", "hold")
+"""Triggers that fire as soon as their guard holds; the others are fired by a deadline or a person."""
+
+
+class Row(Struct, frozen=True):
+    """A transition: in `source`, on `trigger`, if `guard` holds, to `dest`."""
+
+    source: str
+    trigger: str
+    dest: str
+    guard: str | None = None
+
+
+def states(cycle: Cycle) -> list[str]:
+    """All states of the cycle's machine."""
+    return ["idle", *(f"{p}_{kind}" for p in cycle.phases for kind in KINDS), "done", "parked"]
+
+
+KINDS = ("waiting", "running", "gate", "blocked")
+
+
+def table(cycle: Cycle) -> list[Row]:
+    """The transition table of `cycle`, complete: what is not in it cannot happen."""
+    rows = [Row("idle", "open", f"{cycle.phases[0]}_waiting", "is_open"), Row("idle", "park", "parked")]
+    for step in cycle.steps:
+        rows += _step_rows(cycle, step)
+    return rows
+
+
+def _step_rows(cycle: Cycle, step: Step) -> list[Row]:
+    waiting, running, gate, blocked = (f"{step.phase}_{kind}" for kind in KINDS)
+    following = cycle.after(step.phase)
+    onward = "done" if following is None else f"{following.phase}_waiting"
+    rows = [Row(waiting, "report", running, "has_reported")]
+    if step.gate is None:
+        rows.append(Row(running, "ready", onward, "is_ready"))
+    else:
+        rows += [
+            Row(running, "ready", gate, "is_ready"),
+            Row(gate, "retry", waiting, "may_retry"),
+            Row(gate, "proceed", onward, "gate_passes"),
+            Row(gate, "hold", blocked, "gate_holds"),
+            Row(gate, "override", onward),
+            Row(blocked, "recheck", gate),
+            Row(blocked, "override", onward),
+        ]
+    present = (waiting, running) if step.gate is None else (waiting, running, gate, blocked)
+    rows += [Row(state, "park", "parked") for state in present]
+    rows.append(Row("parked", "resume", running, f"parked_in_{step.phase}"))
+    return rows
+
+
+_MACHINES: dict[str, dict[str, Machine]] = {}
+
+
+def machine_for(definition: Definition, cycle: Cycle) -> Machine:
+    """The machine of `cycle`, built once per definition version."""
+    machines = _MACHINES.get(definition.version)
+    if machines is None:
+        machines = _MACHINES[definition.version] = {c.name: _build(c) for c in definition.cycles}
+    return machines[cycle.name]
+
+
+def _build(cycle: Cycle) -> Machine:
+    machine = Machine(
+        model=None,
+        states=[{"name": name, "on_enter": _ENTER.get(name.rpartition("_")[2])} for name in states(cycle)],
+        initial=None,
+        auto_transitions=False,
+        ignore_invalid_triggers=True,
+        send_event=True,
+        before_state_change="record",
+    )
+    for row in table(cycle):
+        machine.add_transition(row.trigger, row.source, row.dest, conditions=row.guard)
+    return machine
+
+
+_ENTER = {"waiting": "on_waiting", "gate": "on_gate", "blocked": "on_blocked"}
+
+
+class CycleModel:
+    """The model of one cycle during one turn: its guards read the turn's state, its callbacks emit to the turn."""
+
+    def __init__(self, turn: Turn, cycle: Cycle) -> None:
+        self.turn = turn
+        self.cycle = cycle
+        self.state = self.at.state
+        self.reason = ""
+
+    @property
+    def at(self) -> CycleState:
+        """The recorded state of the cycle."""
+        return self.turn.state.cycles.get(self.cycle.name) or CycleState()
+
+    @property
+    def step(self) -> Step:
+        """The step of the present phase."""
+        return self.cycle.step_of[self.at.phase or self.cycle.phases[0]]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("parked_in_"):
+            return lambda _event: self.at.phase == name.removeprefix("parked_in_")
+        raise AttributeError(name)
+
+    def fire(self, trigger: str, reason: str = "") -> bool:
+        """Take the transition for `trigger` if the table has one and its guard holds."""
+        self.reason = reason
+        event = machine_for(self.turn.definition, self.cycle).events.get(trigger)
+        return event is not None and bool(event.trigger(self))
+
+    def settle(self) -> None:
+        """Fire the automatic triggers until none moves. Bounded: each pass goes forward along the chain, and a retry is
+        counted."""
+        for _ in range(8 * len(self.cycle.steps) + 8):
+            if not any(self.fire(trigger) for trigger in triggers_from(self.cycle, self.state)):
+                return
+        raise AssertionError(f"{self.turn.state.stream} {self.cycle.name}: the table has a loop at {self.state}")
+
+    # guards
+
+    def is_open(self, _event: Any) -> bool:
+        """The cycle's opening instant has come and the date has games."""
+        return self.turn.now >= opens_at(self.turn.state, self.turn.definition, self.cycle)
+
+    def has_reported(self, _event: Any) -> bool:
+        """Somebody of the phase has started or completed."""
+        prefix = f"{self.cycle.name}/{self.step.phase}/"
+        since = self.at.counted_from
+        return any(
+            since is None or (work.at is not None and work.at > since)
+            for key, work in self.turn.state.work.items()
+            if key.startswith(prefix)
+        )
+
+    def is_ready(self, _event: Any) -> bool:
+        """One of the step's waits is met."""
+        stands = self._stands()
+        met = [w for w in waits_met(self.step, stands, self.at) if w.at <= self.turn.now]
+        if met:
+            self.reason = met[0].reason
+        return bool(met)
+
+    def may_retry(self, _event: Any) -> bool:
+        """The gate found too little and the phase may be commanded again."""
+        evaluation = self.turn.evaluations.get(self.cycle.name)
+        if evaluation is None or evaluation.blocking_outcome != "block":
+            return False
+        return self.at.retries < self.turn.definition.gate_of[evaluation.gate].retries
+
+    def gate_passes(self, _event: Any) -> bool:
+        """The gate was evaluated and lets pass."""
+        evaluation = self.turn.evaluations.get(self.cycle.name)
+        return evaluation is not None and evaluation.outcome in ("pass", "warn", "skipped")
+
+    def gate_holds(self, _event: Any) -> bool:
+        """The gate was evaluated and holds."""
+        evaluation = self.turn.evaluations.get(self.cycle.name)
+        return evaluation is not None and evaluation.outcome in ("block", "error")
+
+    # callbacks
+
+    def record(self, event: Any) -> None:
+        """Record the transition before the model moves."""
+        source, dest, trigger = event.transition.source, event.transition.dest, event.event.name
+        stands = self._stands() if source != "idle" else None
+        phase = dest.rpartition("_")[0] or self.step.phase
+        missing = () if stands is None or phase != self.step.phase else stands.missing + stands.missing_optional
+        self.turn.emit(
+            PhaseMoved(
+                cycle=self.cycle.name,
+                source=source,
+                trigger=trigger,
+                dest=dest,
+                phase=phase,
+                reason=self.reason or self._why(trigger),
+                missing=missing,
+                degraded=self._degraded(trigger, stands, onward=phase != self.step.phase or dest == "done"),
+            )
+        )
+
+    def on_waiting(self, event: Any) -> None:
+        """A phase is due: command it, unless the chain begins here and the schedule starts it."""
+        if event.event.name != "open":
+            place = self.cycle.phases.index(self.step.phase)
+            previous = self.cycle.steps[place - 1] if place else None
+            trigger_phase(
+                self.turn, self.cycle.name, self.step, previous, reason=self.reason or self._why(event.event.name)
+            )
+
+    def on_gate(self, event: Any) -> None:
+        """The boundary is reached: evaluate it if its measures are fresh, else ask for them."""
+        self.turn.evaluations.pop(self.cycle.name, None)
+        forced = event.event.name == "recheck" and isinstance(self.turn.fact.data, OperatorActed)
+        ask_or_evaluate(self.turn, self.cycle, self.step, forced=forced)
+
+    def on_measures(self) -> None:
+        """The measures asked for have come: evaluate."""
+        ask_or_evaluate(self.turn, self.cycle, self.step)
+
+    def on_blocked(self, _event: Any) -> None:
+        """The gate holds: want what is missing repaired."""
+        heals.missing_in(self.turn, self.cycle.name, self.step, f"{self.step.gate} blocked")
+
+    def _stands(self) -> Standing:
+        return standing(self.turn.state, self.turn.definition, self.cycle.name, self.step)
+
+    def _why(self, trigger: str) -> str:
+        evaluation = self.turn.evaluations.get(self.cycle.name)
+        if trigger in ("proceed", "hold", "retry") and evaluation is not None:
+            return f"{evaluation.gate} {evaluation.outcome}"
+        return trigger
+
+    def _degraded(self, trigger: str, stands: Standing | None, *, onward: bool) -> tuple[str, ...]:
+        reasons: list[str] = []
+        if onward and stands is not None:
+            reasons += [f"{self.step.phase} without {name}" for name in stands.missing]
+        evaluation = self.turn.evaluations.get(self.cycle.name)
+        if onward and trigger == "proceed" and evaluation is not None and evaluation.outcome == "warn":
+            reasons += [f"{evaluation.gate}: {c.check} {c.verdict}" for c in evaluation.checks if c.verdict != "pass"]
+        if trigger == "override":
+            reasons.append(f"{self.step.gate} overridden by {self.turn.fact.actor}")
+        return tuple(reasons)
+
+
+def triggers_from(cycle: Cycle, state: str) -> tuple[str, ...]:
+    """The automatic triggers that the table has in `state`, in the order they are tried."""
+    kind = state.rpartition("_")[2]
+    return {"idle": ("open",), "waiting": ("report",), "running": ("ready",), "gate": AUTOMATIC[3:]}.get(kind, ())
+
+
+def settle_cycle(turn: Turn, cycle: Cycle) -> None:
+    """Let the machine of `cycle` go as far as it can on the state of the turn."""
+    if turn.state.status not in QUIET:
+        CycleModel(turn, cycle).settle()

@@ -1,0 +1,155 @@
+"""The pulse stream of a date: heartbeats beside the decisions, so that beats never contend with them (design 4).
+
+Its state keeps one current row per (processor, run). What it concludes — a run went stale, is dead, is back — is told
+to the date's stream as `pulse_changed`; a beat of a run that has ended changes nothing (design 8.8).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from events.catalogue import BeatRecorded, DeadlineElapsed, DefinitionAdopted, Event, Fact, PulseChanged, Ticked
+from statemachine.definition import Definition
+from statemachine.naming import snake
+from statemachine.state import RECENT_INPUTS_MAX
+from statemachine.turn import Working
+
+RUNS_MAX = 500
+"""Runs remembered per date; the oldest ended ones are forgotten first."""
+
+
+Condition = Literal["stale", "dead", "back"]
+
+
+class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The current row of a run: `condition` is `running`, `stale`, `dead` or `ended`; `beat_at` the latest beat as
+    received, for the sender's clock may be skewed."""
+
+    published_name: str
+    beat_at: datetime
+    condition: str = "running"
+    run: str | None = None
+    processor: str | None = None
+    progress: int | None = None
+    total: int | None = None
+
+
+class PulseState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The folded state of a pulse stream; `runs` by `processor|run`."""
+
+    stream: str
+    version: int = 0
+    definition: str = ""
+    recorded_at: datetime | None = None
+    runs: dict[str, Beat] = field(default_factory=dict)
+    recent: tuple[str, ...] = ()
+
+
+def initial(stream: str) -> PulseState:
+    """The state before the first event."""
+    return PulseState(stream=stream)
+
+
+def row_key(published_name: str, run: str | None) -> str:
+    """The key of a run's current row."""
+    return f"{snake(published_name)}|{run or '-'}"
+
+
+def evolve(state: PulseState, event: Event) -> PulseState:
+    """The state after `event`."""
+    runs, definition, data = state.runs, state.definition, event.data
+    if isinstance(data, BeatRecorded):
+        runs = _beaten(runs, event, data)
+    elif isinstance(data, PulseChanged):
+        key = row_key(data.published_name, data.run)
+        condition = "running" if data.condition == "back" else data.condition
+        runs = {**runs, key: replace(runs[key], condition=condition)}
+    elif isinstance(data, DefinitionAdopted):
+        definition = data.definition
+    recent = (*state.recent[1 - RECENT_INPUTS_MAX :], event.id) if event.causation is None else state.recent
+    return replace(
+        state, version=event.version, recorded_at=event.recorded_at, runs=runs, recent=recent, definition=definition
+    )
+
+
+def _beaten(runs: dict[str, Beat], event: Event, data: BeatRecorded) -> dict[str, Beat]:
+    key = row_key(data.published_name, data.run)
+    before = runs.get(key)
+    if before is not None and before.condition == "ended":
+        return runs
+    beat = Beat(
+        published_name=data.published_name,
+        beat_at=event.recorded_at,
+        condition="ended" if data.ended is not None else (before.condition if before is not None else "running"),
+        run=data.run,
+        processor=data.processor,
+        progress=data.progress,
+        total=data.total,
+    )
+    if len(runs) >= RUNS_MAX and key not in runs:
+        runs = _without_oldest(runs)
+    return {**runs, key: beat}
+
+
+def _without_oldest(runs: dict[str, Beat]) -> dict[str, Beat]:
+    oldest = min(runs, key=lambda key: (runs[key].condition != "ended", runs[key].beat_at, key))
+    return {key: beat for key, beat in runs.items() if key != oldest}
+
+
+def decide(state: PulseState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
+    """The events that `fact` causes: a beat, and what it brings back; a tick, and what has gone stale or died."""
+    if fact.id in state.recent:
+        return []
+    working = Working(state, fact, now, definition, fold=evolve)
+    data = fact.data
+    if isinstance(data, BeatRecorded):
+        processor = definition.resolve(data.phase or "", data.published_name) or snake(data.published_name)
+        before = state.runs.get(row_key(data.published_name, data.run))
+        working.emit(replace(data, processor=processor))
+        if before is not None and before.condition in ("stale", "dead") and data.ended is None:
+            working.emit(_changed(before, "back"))
+    elif isinstance(data, Ticked):
+        _tick(working, data, definition)
+    else:
+        working.emit(data)
+    return working.events
+
+
+def _tick(working: Working[PulseState], data: Ticked, definition: Definition) -> None:
+    due = [item for item in deadlines(working.state, definition) if item[0] <= working.now]
+    if due:
+        working.emit(data)
+    for instant, name in due:
+        condition, _, key = name.partition(":")
+        beat = working.state.runs.get(key)
+        if beat is None or beat.condition in (condition, "dead", "ended"):
+            continue
+        working.emit(DeadlineElapsed(name=name, due_at=instant))
+        working.emit(_changed(beat, "dead" if condition == "dead" else "stale"))
+
+
+def _changed(beat: Beat, condition: Condition) -> PulseChanged:
+    return PulseChanged(
+        published_name=beat.published_name,
+        condition=condition,
+        last_beat_at=beat.beat_at,
+        run=beat.run,
+        processor=beat.processor,
+    )
+
+
+def deadlines(state: PulseState, definition: Definition) -> list[tuple[datetime, str]]:
+    """When which run goes stale (300 s) or dies (900 s without a beat), the earliest first. At the threshold itself the
+    worse state holds (orchestration 12)."""
+    rules = definition.alerts
+    found = []
+    for key, beat in state.runs.items():
+        if beat.condition == "running":
+            found.append((beat.beat_at + timedelta(seconds=rules.beat_stale_seconds), f"stale:{key}"))
+        if beat.condition in ("running", "stale"):
+            found.append((beat.beat_at + timedelta(seconds=rules.beat_dead_seconds), f"dead:{key}"))
+    return sorted(found)

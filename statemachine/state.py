@@ -1,0 +1,178 @@
+"""The state of a game date: what the fold of its events remembers, bounded however long the history grows.
+
+Only facts and recorded outcomes are kept; counts are computed when asked for (orchestration 3.6: a stored counter is
+wrong sooner or later). Mappings are replaced, never changed in place. What must not be forgotten but would grow without
+end (the ids of all past inputs) is the store's, which refuses a second event with the same id.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from events.catalogue import CommandKind, Game, GateEvaluated, HealOutcome, Measure, Severity
+
+RECENT_INPUTS_MAX = 64
+"""How many input ids a stream remembers itself, so that a redelivery is answered without asking the store."""
+
+RECENT_RUNS_MAX = 64
+"""How many runs of a processor are remembered, by (run, status) and by instant; above the storm limit of 50."""
+
+OFF_DATE = frozenset({"postponed", "moved", "cancelled"})
+"""Game statuses that take a game out of the date's expectation."""
+
+
+class Work(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a processor has done in a cycle. `first_done_at` and `done_at` are the first and the latest completion that
+    counts; once done, a later failure does not undo it, for the rows are there (orchestration 6.6 case 4). `seen` are
+    the last (run, status) keys and `run_seconds` the instants (Unix seconds) of the last runs."""
+
+    status: str = "started"
+    at: datetime | None = None
+    first_done_at: datetime | None = None
+    done_at: datetime | None = None
+    rows: int | None = None
+    run: str | None = None
+    games: int | None = None
+    error: str | None = None
+    failures: int = 0
+    numbers: dict[str, float] = field(default_factory=dict)
+    seen: tuple[str, ...] = ()
+    run_seconds: tuple[int, ...] = ()
+
+
+class CycleState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the machine of a cycle stands. `state` is a name of the transition table; `phase` the phase it is about;
+    `progress_at` the last sign of life of that phase; `commands` the triggers that asked for it, `commanded_at` when
+    the last of them was confirmed; `counted_from` excludes older completions after a retry."""
+
+    state: str = "idle"
+    phase: str | None = None
+    since: datetime | None = None
+    opened_at: datetime | None = None
+    progress_at: datetime | None = None
+    commanded_at: datetime | None = None
+    commands: tuple[str, ...] = ()
+    sends: int = 0
+    rechecks: int = 0
+    retries: int = 0
+    counted_from: datetime | None = None
+    missing: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """Measures of a boundary and when they arrived."""
+
+    at: datetime
+    measures: dict[str, Measure]
+
+
+class GateRecord(Struct, frozen=True, kw_only=True):
+    """The last evaluation of a gate in a cycle."""
+
+    at: datetime
+    evaluation: GateEvaluated
+
+
+class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An episode. `rises` holds when each severity was first reached; a cause that comes back after it was resolved
+    opens the same episode again and pages only for a severity it has not paged for (design 8.10)."""
+
+    cause: str
+    subject: str
+    severity: Severity
+    raised_at: datetime
+    detail: str
+    rises: dict[Severity, datetime]
+    numbers: dict[str, float | None] = field(default_factory=dict)
+    delivered_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    resolved_at: datetime | None = None
+
+
+class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The history of a component's repairs, as far as the next decision needs it."""
+
+    attempt: int = 0
+    requested_at: datetime | None = None
+    outcome: HealOutcome | None = None
+    command_id: str | None = None
+    targets: tuple[str, ...] = ()
+    permanent: bool = False
+    suppressed: str | None = None
+
+
+class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A command that is not settled yet: in the outbox, or published and unanswered."""
+
+    kind: CommandKind
+    requested_at: datetime
+    cycle: str | None = None
+    phase: str | None = None
+    subject: str | None = None
+
+
+class DateState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The folded state of one game date. Keys: `work` by `cycle/phase/processor`, `measures` by boundary, `gates` by
+    `gate@cycle`, `alerts` by `cause|subject`, `heals` by component, `sent` by command id."""
+
+    stream: str
+    version: int = 0
+    definition: str = ""
+    recorded_at: datetime | None = None
+    status: str = "scheduled"
+    halted: bool = False
+    scheduled: bool = False
+    schedule_as_of: datetime | None = None
+    games: dict[str, Game] = field(default_factory=dict)
+    waived: tuple[str, ...] = ()
+    cycles: dict[str, CycleState] = field(default_factory=dict)
+    work: dict[str, Work] = field(default_factory=dict)
+    measures: dict[str, Seen] = field(default_factory=dict)
+    gates: dict[str, GateRecord] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    heals: dict[str, HealState] = field(default_factory=dict)
+    sent: dict[str, Sent] = field(default_factory=dict)
+    elapsed: tuple[str, ...] = ()
+    correlation: str | None = None
+    recent: tuple[str, ...] = ()
+
+    @property
+    def sport(self) -> str:
+        """The sport, from the stream's name."""
+        return self.stream.partition("/")[0]
+
+    @property
+    def game_date(self) -> str:
+        """The game date, `YYYY-MM-DD`, from the stream's name."""
+        return self.stream.split("/")[1]
+
+
+def expected_games(state: DateState) -> list[Game]:
+    """The games the date is to deliver: scheduled here, not off the date, not waived; by tip-off, then id."""
+    games = [g for g in state.games.values() if g.status not in OFF_DATE and g.game_id not in state.waived]
+    return sorted(games, key=lambda game: (game.start_utc is None, game.start_utc, game.game_id))
+
+
+def expected_count(state: DateState) -> int | None:
+    """How many games are expected; None where no schedule is known (unknown is not zero)."""
+    return len(expected_games(state)) if state.scheduled else None
+
+
+def alert_key(cause: str, subject: str) -> str:
+    """The key of an episode within its stream."""
+    return f"{cause}|{subject}"
+
+
+def open_alerts(state: DateState) -> list[Alert]:
+    """Episodes that are not resolved."""
+    return [alert for alert in state.alerts.values() if alert.resolved_at is None]
+
+
+def work_of(state: DateState, cycle: str, phase: str) -> dict[str, Work]:
+    """What each processor of a phase has done in a cycle, by processor."""
+    prefix = f"{cycle}/{phase}/"
+    return {key[len(prefix) :]: work for key, work in state.work.items() if key.startswith(prefix)}

@@ -1,0 +1,98 @@
+"""The kinds of streams and their deciders: one registry, so that whoever records or replays needs no cases.
+
+A decider is `initial`, `evolve`, `decide`, `deadlines` and the canonical bytes of its state (design 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Generic
+
+import msgspec
+
+from events.catalogue import DefinitionAdopted, Event, Fact, PulseChanged
+from events.codec import derive_id, encode
+from statemachine import control, deadlines, decide, evolve, pulse
+from statemachine.control import ControlState
+from statemachine.definition import Definition
+from statemachine.pulse import PulseState
+from statemachine.state import DateState
+from statemachine.turn import S
+
+
+class Decider(msgspec.Struct, Generic[S], frozen=True):
+    """The pure rules of one kind of stream."""
+
+    kind: str
+    state_type: type[S]
+    initial: Callable[[str], S]
+    evolve: Callable[[S, Event], S]
+    decide: Callable[[S, Fact, datetime, Definition], list[Event]]
+    deadlines: Callable[[S, Definition], Sequence[tuple[datetime, str]]]
+
+    def decode(self, state: bytes) -> S:
+        """The state in its canonical bytes. Raises msgspec.ValidationError."""
+        return msgspec.json.decode(state, type=self.state_type)
+
+    def next_deadline(self, state: S, definition: Definition) -> datetime | None:
+        """The earliest instant at which a tick would make a difference."""
+        ahead = self.deadlines(state, definition)
+        return ahead[0][0] if ahead else None
+
+
+DATE = Decider("date", DateState, evolve.initial, evolve.evolve, decide.decide, deadlines.deadlines)
+PULSE = Decider("pulse", PulseState, pulse.initial, pulse.evolve, pulse.decide, pulse.deadlines)
+CONTROL = Decider("control", ControlState, control.initial, control.evolve, control.decide, control.deadlines)
+
+State = DateState | PulseState | ControlState
+
+
+def decider_for(stream: str) -> Decider[DateState] | Decider[PulseState] | Decider[ControlState]:
+    """The decider of `stream`, by its name: `nba/2026-01-16`, `nba/2026-01-16/pulse`, `nba/control`."""
+    if stream.endswith("/pulse"):
+        return PULSE
+    return CONTROL if stream.endswith("/control") else DATE
+
+
+def control_stream(sport: str) -> str:
+    """The name of a sport's control stream."""
+    return f"{sport}/control"
+
+
+def date_stream(sport: str, game_date: str) -> str:
+    """The name of a game date's stream."""
+    return f"{sport}/{game_date}"
+
+
+def adoption(stream: str, version: int, definition: Definition, now: datetime) -> Fact:
+    """The fact that `stream`, at `version`, goes on under `definition`."""
+    return Fact(
+        stream=stream,
+        id=derive_id("definition", stream, version, definition.version),
+        occurred_at=now,
+        correlation=definition.version,
+        data=DefinitionAdopted(definition=definition.version),
+        actor="tipoff",
+    )
+
+
+def follow_ups(event: Event) -> list[Fact]:
+    """What an event on one stream means for another: a pulse conclusion is told to its date."""
+    if isinstance(event.data, PulseChanged) and event.stream.endswith("/pulse"):
+        return [
+            Fact(
+                stream=event.stream.removesuffix("/pulse"),
+                id=derive_id(event.id, "follow-up"),
+                occurred_at=event.recorded_at,
+                correlation=event.correlation,
+                data=event.data,
+                actor="tipoff",
+            )
+        ]
+    return []
+
+
+def encode_state(state: State) -> bytes:
+    """The canonical bytes of a state."""
+    return encode(state)

@@ -1,0 +1,1 @@
+"""Rules that Tipoff keeps, as tests."""

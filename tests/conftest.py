@@ -1,0 +1,28 @@
+"""What every test may rely on: how hard the properties search, and where real input lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A slow example is no fault of the rule it tests, so neither profile has a deadline; pytest-timeout stops a
+# hang. At a desk the search is random and remembers what it found; in CI it goes further, and the same way
+# every time.
+_PROFILE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("dev", _PROFILE, derandomize=False)
+settings.register_profile("ci", _PROFILE, max_examples=300, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real input beside the repository; skips where a checkout has none."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real input here: ../shared/data is not beside this checkout")
+    return folder

@@ -1,0 +1,332 @@
+"""What every store promises, as rules. A store joins by one class in a test file:
+
+class TestMyStore(StoreContract):
+    @pytest.fixture
+    def store(self) -> Iterator[Store]: ...
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import islice
+
+import pytest
+from msgspec import structs
+
+from events.store import Commit, DuplicateEvent, Head, Pending, Store, StoreUnavailable, WrongExpectedVersion
+from tests.store_events import OTHER, STREAM, command, commit, contents, extend, ids, minutes
+
+
+class AppendContract:
+    """Appending: all or nothing, in order, against a known version."""
+
+    def test_a_stream_nobody_wrote_to_has_no_head_and_no_events(self, store: Store):
+        assert store.head(STREAM) is None
+        assert list(store.read(STREAM)) == []
+        assert contents(store) == ([], {}, [], [], [], None, [])
+
+    def test_what_was_appended_is_read_back_byte_for_byte(self, store: Store):
+        first = extend(store, STREAM, *ids(1, 2))
+        second = extend(store, STREAM, *ids(3))
+
+        sealed = [*first.events, *second.events]
+        assert [(e.stream, e.version, e.body, e.hash) for e in store.read(STREAM)] == [
+            (STREAM, e.version, e.body, e.hash) for e in sealed
+        ]
+        assert [stored.event().id for stored in store.read(STREAM)] == ids(1, 2, 3)
+        assert store.head(STREAM) == second.head
+
+    def test_an_append_of_nothing_changes_nothing(self, store: Store):
+        extend(store, STREAM, *ids(1))
+        before = contents(store)
+        store.append([])
+        assert contents(store) == before
+
+    def test_commits_to_several_streams_arrive_together_in_their_order(self, store: Store):
+        store.append([commit(OTHER, *ids(1, 2)), commit(STREAM, *ids(3))])
+        assert [(e.stream, e.version) for e in store.read_all()] == [(OTHER, 1), (OTHER, 2), (STREAM, 1)]
+
+    @pytest.mark.parametrize("expected", [0, 1, 3])
+    def test_a_stale_or_future_version_is_refused_and_named(self, store: Store, expected: int):
+        extend(store, STREAM, *ids(1, 2))
+        onto = Head(version=expected, hash="0" * 64, state=b"") if expected else None
+        with pytest.raises(WrongExpectedVersion) as refused:
+            store.append([commit(STREAM, *ids(3), onto=onto)])
+        assert (refused.value.stream, refused.value.expected, refused.value.actual) == (STREAM, expected, 2)
+
+    def test_a_version_is_expected_of_a_stream_that_does_not_exist(self, store: Store):
+        with pytest.raises(WrongExpectedVersion) as refused:
+            store.append([commit(STREAM, *ids(1), onto=Head(version=4, hash="0" * 64, state=b""))])
+        assert refused.value.actual == 0
+
+    def test_one_stale_commit_undoes_its_whole_append(self, store: Store):
+        extend(store, OTHER, *ids(1))
+        before = contents(store)
+        fine = commit(STREAM, *ids(2), deadline=minutes(5), outbox=[command("a")])
+        with pytest.raises(WrongExpectedVersion):
+            store.append([fine, commit(OTHER, *ids(3))])
+        assert contents(store) == before
+        store.append([fine])
+        assert store.head(STREAM) == fine.head
+
+    def test_of_two_writers_with_the_same_version_one_wins(self, store: Store):
+        onto = extend(store, STREAM, *ids(1)).head
+        store.append([commit(STREAM, *ids("mine"), onto=onto)])
+        with pytest.raises(WrongExpectedVersion):
+            store.append([commit(STREAM, *ids("theirs"), onto=onto)])
+        assert [stored.event().id for stored in store.read(STREAM)] == ids(1, "mine")
+
+    def test_writers_in_many_threads_lose_nothing(self, store: Store):
+        def write(stream: str) -> None:
+            for number in range(20):
+                extend(store, stream, *ids((stream, number)))
+
+        streams = [f"nba/2026-02-{day:02d}" for day in range(1, 5)]
+        with ThreadPoolExecutor(len(streams)) as pool:
+            list(pool.map(write, streams))
+        assert {stream: [e.version for e in store.read(stream)] for stream in streams} == {
+            stream: list(range(1, 21)) for stream in streams
+        }
+
+    def test_commits_that_contradict_themselves_are_the_callers_mistake(self, store: Store):
+        good = commit(STREAM, *ids(1, 2))
+        naive = minutes(1).replace(tzinfo=None)
+        malformed: list[list[Commit]] = [
+            [good, commit(STREAM, *ids(3))],
+            [structs.replace(good, events=())],
+            [structs.replace(good, events=good.events[::-1])],
+            [structs.replace(good, events=good.events[:1])],
+            [structs.replace(good, expected_version=-1)],
+            [structs.replace(good, head=structs.replace(good.head, hash="f" * 64))],
+            [structs.replace(good, head=structs.replace(good.head, next_deadline=naive))],
+        ]
+        for commits in malformed:
+            with pytest.raises(ValueError, match="commit"):
+                store.append(commits)
+        assert store.streams() == []
+
+
+class DuplicateContract:
+    """An event id is stored once, whatever the stream: a message that is delivered again changes nothing."""
+
+    def test_ids_stored_before_are_all_named_and_nothing_is_appended(self, store: Store):
+        onto = extend(store, STREAM, *ids(1, 2, 3)).head
+        before = contents(store)
+        with pytest.raises(DuplicateEvent) as refused:
+            store.append([commit(STREAM, *ids(1, 4, 3), onto=onto)])
+        assert refused.value.ids == frozenset(ids(1, 3))
+        assert contents(store) == before
+
+    def test_an_id_stored_in_another_stream_is_a_duplicate(self, store: Store):
+        extend(store, STREAM, *ids(1))
+        with pytest.raises(DuplicateEvent) as refused:
+            store.append([commit(OTHER, *ids(2, 1))])
+        assert refused.value.ids == frozenset(ids(1))
+        assert store.head(OTHER) is None
+
+    def test_an_id_twice_in_one_commit_is_a_duplicate(self, store: Store):
+        with pytest.raises(DuplicateEvent) as refused:
+            store.append([commit(STREAM, *ids(1, 2, 1))])
+        assert refused.value.ids == frozenset(ids(1))
+        assert store.streams() == []
+
+    def test_an_id_in_two_commits_of_one_append_is_a_duplicate(self, store: Store):
+        with pytest.raises(DuplicateEvent) as refused:
+            store.append([commit(STREAM, *ids(1, 2)), commit(OTHER, *ids(2, 3))])
+        assert refused.value.ids == frozenset(ids(2))
+        assert store.streams() == []
+
+    def test_duplicates_of_every_kind_are_named_together(self, store: Store):
+        onto = extend(store, STREAM, *ids("here")).head
+        with pytest.raises(DuplicateEvent) as refused:
+            store.append([commit(STREAM, *ids("twice", "here"), onto=onto), commit(OTHER, *ids("new", "twice"))])
+        assert refused.value.ids == frozenset(ids("here", "twice"))
+
+    def test_what_was_refused_with_a_duplicate_can_be_appended_without_it(self, store: Store):
+        onto = extend(store, STREAM, *ids(1)).head
+        with pytest.raises(DuplicateEvent):
+            store.append([commit(STREAM, *ids(1, 2), onto=onto)])
+        store.append([commit(STREAM, *ids(2), onto=onto)])
+        assert [stored.event().id for stored in store.read(STREAM)] == ids(1, 2)
+
+    def test_a_stale_version_is_said_before_a_duplicate(self, store: Store):
+        again = extend(store, STREAM, *ids(1))
+        with pytest.raises(WrongExpectedVersion):
+            store.append([again])
+
+    def test_many_ids_are_compared_with_many(self, store: Store):
+        onto = extend(store, STREAM, *ids(*range(1200))).head
+        with pytest.raises(DuplicateEvent) as refused:
+            store.append([commit(STREAM, *ids(*range(1199, 2400)), onto=onto)])
+        assert refused.value.ids == frozenset(ids(1199))
+
+
+class ReadContract:
+    """Reading by stream and by global position."""
+
+    def test_a_stream_is_read_from_after_a_version(self, store: Store):
+        extend(store, STREAM, *ids(1, 2, 3))
+        assert [[e.version for e in store.read(STREAM, after=after)] for after in range(5)] == [
+            [1, 2, 3],
+            [2, 3],
+            [3],
+            [],
+            [],
+        ]
+
+    def test_all_events_are_read_in_commit_order_from_after_a_position(self, store: Store):
+        for number in range(3):
+            extend(store, OTHER, *ids(("other", number)))
+            extend(store, STREAM, *ids(("stream", number)))
+        everything = list(store.read_all())
+        assert [(e.stream, e.version) for e in everything] == [(s, v) for v in (1, 2, 3) for s in (OTHER, STREAM)]
+        assert sorted({e.position for e in everything}) == [e.position for e in everything]
+        for seen, event in enumerate(everything, 1):
+            assert list(store.read_all(after=event.position)) == everything[seen:]
+
+    def test_a_stream_says_the_same_positions_as_the_whole(self, store: Store):
+        store.append([commit(OTHER, *ids(1)), commit(STREAM, *ids(2, 3))])
+        assert list(store.read(STREAM)) == [e for e in store.read_all() if e.stream == STREAM]
+
+    def test_reading_goes_on_while_others_append(self, store: Store):
+        extend(store, STREAM, *ids(*range(600)))
+        reading = store.read_all()
+        begun = list(islice(reading, 10))
+        extend(store, STREAM, *ids("later"))
+        assert [e.version for e in (*begun, *reading)][:600] == list(range(1, 601))
+
+    def test_two_readings_do_not_disturb_each_other(self, store: Store):
+        extend(store, STREAM, *ids(1, 2, 3))
+        pairs = zip(store.read(STREAM), store.read(STREAM), strict=True)
+        assert [(one.version, two.version) for one, two in pairs] == [(1, 1), (2, 2), (3, 3)]
+
+    def test_long_streams_are_read_whole_and_in_order(self, store: Store):
+        extend(store, OTHER, *ids(*range(1, 701)))
+        extend(store, STREAM, *ids(*range(701, 1401)))
+        assert [e.version for e in store.read(STREAM)] == list(range(1, 701))
+        assert [e.event().id for e in store.read_all()] == ids(*range(1, 1401))
+
+    def test_streams_and_heads_are_listed_by_prefix_in_order(self, store: Store):
+        names = [
+            "nba/2026-01-16",
+            "mlb/2026-04-01",
+            "nba/2026-01-16/pulse",
+            "nba/2026-01-17",
+            "NBA/x",
+            "nba/2026_01",
+            "é",
+        ]
+        heads = {name: extend(store, name, *ids(name)).head for name in names}
+        for prefix in ("", "nba/", "nba/2026-01-16", "nba/2026-01-16/", "nba/2026_", "NBA/", "é", "%", "wnba/"):
+            expected = sorted(name for name in names if name.startswith(prefix))
+            assert store.streams(prefix) == expected
+            assert list(store.heads(prefix)) == [(name, heads[name]) for name in expected]
+
+    def test_many_heads_are_listed_whole(self, store: Store):
+        names = [f"nba/{number:04d}" for number in range(1100)]
+        store.append([commit(name, *ids(name)) for name in names])
+        assert [name for name, _ in store.heads("nba/")] == store.streams() == names
+
+
+class DeadlineContract:
+    """Streams by their next deadline: a tick touches only those that are due."""
+
+    def test_due_streams_come_earliest_first_and_only_once_their_instant_is_there(self, store: Store):
+        deadlines = {
+            "nba/a": minutes(30),
+            "nba/b": minutes(10),
+            "nba/c": minutes(20),
+            "nba/d": minutes(10),
+            "nba/e": None,
+        }
+        for stream, deadline in deadlines.items():
+            extend(store, stream, *ids(stream), deadline=deadline)
+        just_before = minutes(20) - timedelta(microseconds=1)
+        assert store.due(minutes(9)) == []
+        assert store.due(just_before) == ["nba/b", "nba/d"]
+        assert store.due(minutes(20)) == ["nba/b", "nba/d", "nba/c"]
+        assert store.due(minutes(99)) == ["nba/b", "nba/d", "nba/c", "nba/a"]
+        assert store.next_due() == minutes(10)
+
+    def test_a_deadline_that_moves_or_goes_is_not_due_any_more(self, store: Store):
+        extend(store, STREAM, *ids(1), deadline=minutes(1))
+        extend(store, OTHER, *ids(2), deadline=minutes(2))
+        extend(store, STREAM, *ids(3), deadline=minutes(60))
+        assert (store.due(minutes(5)), store.next_due()) == ([OTHER], minutes(2))
+        extend(store, OTHER, *ids(4), deadline=None)
+        assert (store.due(minutes(5)), store.next_due()) == ([], minutes(60))
+        extend(store, STREAM, *ids(5), deadline=None)
+        assert (store.due(minutes(99)), store.next_due()) == ([], None)
+
+    def test_a_deadline_keeps_its_microseconds(self, store: Store):
+        at = minutes(1) + timedelta(microseconds=1)
+        head = extend(store, STREAM, *ids(1), deadline=at).head
+        assert store.head(STREAM) == head
+        assert (store.next_due(), store.due(minutes(1)), store.due(at)) == (at, [], [STREAM])
+
+
+class OutboxContract:
+    """Commands: committed with the decision that asked for them, gone with the event that answers them."""
+
+    def test_a_command_is_pending_as_it_was_decided_oldest_first(self, store: Store):
+        asked = [command("a"), command("b"), command("c")]
+        store.append([commit(STREAM, *ids(1), outbox=asked[:2]), commit(OTHER, *ids(2), outbox=asked[2:])])
+        pending = [Pending(STREAM, asked[0]), Pending(STREAM, asked[1]), Pending(OTHER, asked[2])]
+        assert store.pending() == pending
+        assert store.pending(limit=2) == pending[:2]
+
+    def test_a_settled_command_is_gone_and_settling_it_again_does_no_harm(self, store: Store):
+        a, b = command("a"), command("b")
+        store.append([commit(STREAM, *ids(1), outbox=[a, b])])
+        for event_id in ids(2, 3):
+            store.append([commit(STREAM, event_id, onto=store.head(STREAM), settled=[a.command_id])])
+            assert store.pending() == [Pending(STREAM, b)]
+
+    def test_a_refused_append_neither_asks_nor_settles(self, store: Store):
+        a, b = command("a"), command("b")
+        onto = commit(STREAM, *ids(1), outbox=[a])
+        store.append([onto])
+        for event_id, head in ((ids(1)[0], onto.head), (ids(2)[0], None)):
+            with pytest.raises((DuplicateEvent, WrongExpectedVersion)):
+                store.append([commit(STREAM, event_id, onto=head, outbox=[b], settled=[a.command_id])])
+        assert store.pending() == [Pending(STREAM, a)]
+
+    def test_a_command_asked_for_again_while_it_waits_stays_one_in_its_place(self, store: Store):
+        store.append([commit(STREAM, *ids(1), outbox=[command("a"), command("b")])])
+        store.append([commit(STREAM, *ids(2), onto=store.head(STREAM), outbox=[command("a", attempt=2)])])
+        assert [(p.command.payload["source"], p.command.attempt) for p in store.pending()] == [("a", 2), ("b", 1)]
+
+    def test_a_command_settled_and_asked_for_again_in_one_commit_is_pending(self, store: Store):
+        store.append([commit(STREAM, *ids(1), outbox=[command("a")])])
+        again = command("a", attempt=2)
+        store.append(
+            [commit(STREAM, *ids(2), onto=store.head(STREAM), settled=[again.command_id], outbox=[again])],
+        )
+        assert store.pending() == [Pending(STREAM, again)]
+
+
+class CloseContract:
+    """After `close`, every answer is StoreUnavailable: never empty, never healthy."""
+
+    def test_a_closed_store_answers_nothing_and_closing_it_again_does_no_harm(self, store: Store):
+        extend(store, STREAM, *ids(1))
+        store.close()
+        store.close()
+        for ask in (
+            lambda: store.head(STREAM),
+            lambda: store.append([commit(OTHER, *ids(2))]),
+            lambda: list(store.read(STREAM)),
+            lambda: list(store.read_all()),
+            lambda: store.streams(),
+            lambda: list(store.heads()),
+            lambda: store.due(minutes(1)),
+            lambda: store.next_due(),
+            lambda: store.pending(),
+        ):
+            with pytest.raises(StoreUnavailable, match="closed"):
+                ask()
+
+
+class StoreContract(AppendContract, DuplicateContract, ReadContract, DeadlineContract, OutboxContract, CloseContract):
+    """All of it."""
