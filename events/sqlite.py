@@ -97,14 +97,13 @@ class SqliteStore:
             next_step = "Open it for writing."
             raise StoreUnavailable(store=self._name, reason="it was opened for reading only", next_step=next_step)
         with self._session() as connection:
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 write(connection, commits, self._ids)
                 connection.execute("COMMIT")
                 self._ids.committed()
             finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                _undo(connection)
 
     def read(self, stream: str, *, after: int = 0) -> Iterator[Stored]:
         """See Store. Every event is held against the hash chain; CorruptStore names the first that breaks it."""
@@ -172,6 +171,7 @@ class SqliteStore:
             if self._closed:
                 raise StoreUnavailable(store=self._name, reason="it is closed", next_step="Open it again.")
             try:
+                _undo(self._connection)  # where the disk failed an append, it may have failed its rollback too
                 yield self._connection
             except sqlite3.ProgrammingError:
                 raise  # a mistake in this module
@@ -190,6 +190,11 @@ class SqliteStore:
 
     def _corrupt(self, reason: str) -> CorruptStore:
         return CorruptStore(store=self._name, reason=reason)
+
+
+def _undo(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _hash_at(connection: sqlite3.Connection, number: int | None, version: int) -> str:

@@ -18,8 +18,7 @@ import tree_sitter_toml
 from msgspec import Struct
 from tree_sitter import Language, Node, Parser
 
-Place = tuple[str | int, ...]
-"""Where something stands in the values: `("gates", 2, "mode")` is the mode of the third gate."""
+from statemachine.soundness import Place
 
 _LANGUAGE = Language(tree_sitter_toml.language())
 _STATEMENT = re.compile(r"""\s*(?P<key>(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")

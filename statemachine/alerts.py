@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from events.catalogue import AlertRaised, AlertResolved, CommandRequested, Severity
+from events.catalogue import AlertRaised, AlertResolved, CommandRequested
 from events.codec import derive_id
+from events.values import Severity
 from statemachine.definition import Definition, Step, in_force
 from statemachine.readiness import standing
 from statemachine.state import Alert, DateState, alert_key, expected_count, open_alerts

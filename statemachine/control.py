@@ -21,11 +21,11 @@ from events.catalogue import (
     Fact,
     MessageRejected,
     OperatorActed,
-    Severity,
     Ticked,
     WorkflowDecided,
 )
 from events.codec import derive_id
+from events.values import Severity
 from statemachine.alerts import RANK
 from statemachine.calendar import league_date
 from statemachine.definition import Definition

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, field
 
-from events.catalogue import Mode, Severity
+from events.values import Mode, Severity
 
 Anchor = Literal["first_tip", "last_tip", "midnight"]
 """`midnight` is the midnight that ends the game date, in the league's zone."""

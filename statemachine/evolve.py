@@ -22,7 +22,6 @@ from events.catalogue import (
     DeadlineElapsed,
     DefinitionAdopted,
     Event,
-    Game,
     GateEvaluated,
     HealRequested,
     HealResolved,
@@ -36,6 +35,7 @@ from events.catalogue import (
     SchedulePublished,
     StatusChanged,
 )
+from events.values import Game
 from statemachine.state import (
     OFF_DATE,
     RECENT_INPUTS_MAX,

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from events.catalogue import Check, GateEvaluated, Measure, Mode, Severity, Verdict
+from events.catalogue import GateEvaluated
+from events.values import Check, Measure, Mode, Severity, Verdict
 from statemachine.definition import CheckSpec, Definition, Gate, OnError, Step, in_force
 from statemachine.readiness import Standing, standing
 from statemachine.state import DateState, expected_count, work_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from events.catalogue import Check, GateEvaluated
+from events.catalogue import GateEvaluated
+from events.values import Check
 from statemachine import heals
 from statemachine.alerts import raise_alert, resolve
 from statemachine.commands import ask_measures

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from events.catalogue import Game, SchedulePublished
+from events.catalogue import SchedulePublished
+from events.values import Game
 from statemachine.state import OFF_DATE, DateState
 
 

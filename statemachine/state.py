@@ -11,7 +11,8 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from events.catalogue import CommandKind, Game, GateEvaluated, HealOutcome, Measure, Severity
+from events.catalogue import GateEvaluated
+from events.values import CommandKind, Game, HealOutcome, Measure, Severity
 
 RECENT_INPUTS_MAX = 64
 """How many input ids a stream remembers itself, so that a redelivery is answered without asking the store."""

@@ -318,11 +318,11 @@ class CloseContract:
             lambda: store.append([commit(OTHER, *ids(2))]),
             lambda: list(store.read(STREAM)),
             lambda: list(store.read_all()),
-            lambda: store.streams(),
+            store.streams,
             lambda: list(store.heads()),
             lambda: store.due(minutes(1)),
-            lambda: store.next_due(),
-            lambda: store.pending(),
+            store.next_due,
+            store.pending,
         ):
             with pytest.raises(StoreUnavailable, match="closed"):
                 ask()

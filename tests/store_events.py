@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import copyfile
 
 from events.catalogue import CommandRequested, CompletionRecorded, Event
 from events.codec import GENESIS, chain, derive_id, encode
+from events.sqlite import SqliteStore
+from events.sqlite_file import connect, name_of
 from events.store import Commit, Head, Sealed, Store
 
 TIP_OFF = datetime(2026, 1, 16, 0, 30, tzinfo=UTC)
@@ -43,7 +48,7 @@ def commit(
     outbox: Sequence[CommandRequested] = (),
     settled: Iterable[str] = (),
 ) -> Commit:
-    """A completion for each of `event_ids`, appended to `stream` whose head is `onto`, with a head as a core makes it."""
+    """A completion for each of `event_ids`, to append to `stream` whose head is `onto`, with the head that follows."""
     expected = onto.version if onto else 0
     previous = onto.hash if onto else GENESIS
     sealed = []
@@ -85,6 +90,28 @@ def extend(store: Store, stream: str, *event_ids: str, deadline: datetime | None
     appended = commit(stream, *event_ids, onto=store.head(stream), deadline=deadline)
     store.append([appended])
     return appended
+
+
+def open_merging(path: Path, *, fresh_ids_max: int) -> tuple[SqliteStore, sqlite3.Connection]:
+    """A SQLite store that merges its index of ids after `fresh_ids_max` events, and the connection under it."""
+    connection = connect(path, create=True, read_only=False, busy_seconds=1)
+    return SqliteStore(connection, name=name_of(path), fresh_ids_max=fresh_ids_max), connection
+
+
+def crash_image(path: Path, folder: Path, *, wal_bytes: int | None = None) -> Path:
+    """A copy of the store in `path` as a killed process leaves it at this moment: the file and its log, with only the
+    first `wal_bytes` of the log where that is given (what a power cut may leave of an append that was under way)."""
+    folder.mkdir()
+    image = folder / path.name
+    copyfile(path, image)
+    image.with_name(f"{path.name}-wal").write_bytes(wal_of(path)[:wal_bytes])
+    return image
+
+
+def wal_of(path: Path) -> bytes:
+    """The write-ahead log of the store in `path`."""
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.read_bytes() if wal.exists() else b""
 
 
 Contents = tuple[object, ...]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from events.catalogue import CompletionRecorded, Fact, RunStarted, Status
+from events.catalogue import CompletionRecorded, Fact, RunStarted
 from events.codec import derive_id
+from events.values import Status
 from events.wire.counts import count, number, take_count, take_seconds
 from events.wire.dates import DATE_KEYS, Said, calendar_date, metadata_of
 from events.wire.inbound import Inbound
@@ -46,9 +47,9 @@ def completion(
     said_date = said_date or inbound.take_date()
     published_name = take_name(body)
     phase = take_phase(inbound, phase)
-    if is_running(body.get("status")):
-        return started(inbound, wire_format, phase, published_name, said_date)
     status = _take_status(body)
+    if status is None:
+        return started(inbound, wire_format, phase, published_name, said_date)
     run = take_run(body)
     occurred_at = inbound.take_instant(END_KEYS)
     correlation = inbound.take_correlation(run)
@@ -119,16 +120,17 @@ def take_phase(inbound: Inbound, fallback: str | None) -> str:
     return phase
 
 
-def _take_status(body: dict[str, Any]) -> Status:
-    """The status, by word or by `success`. The original word stays in `body` where it was another. Raises Rejection
-    `bad_status`."""
-    word, success = body.get("status"), body.get("success")
-    status = status_of(success if word is None else word)
-    if status is None:
-        what = "no `status`" if word is None and success is None else f"status {shown(word or success)}"
+def _take_status(body: dict[str, Any]) -> Status | None:
+    """The status, by word or by `success`; None where the run goes on. A word that is not Tipoff's own stays in
+    `body`. Raises Rejection `bad_status`."""
+    key = "success" if body.get("status") is None else "status"
+    said = body.get(key)
+    status = status_of(said)
+    if status == said:
+        del body[key]
+    elif status is None and not is_running(said):
+        what = f"`{key}` is {shown(said)}" if said is not None else "no status"
         raise Rejection("bad_status", f"{what}: give `status`: success, partial, no_data, failed or skipped")
-    if word == status:
-        del body["status"]
     return status
 
 

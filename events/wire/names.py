@@ -24,8 +24,11 @@ RUN_KEYS = ("execution_id", "run_id", "batch_id")
 PROCESSOR_CHARS_MAX = 200
 """A longer name is no name: it would be kept in every state that mentions it."""
 
-ABSENT = (None, "", "None", "null")
-"""Ways of saying nothing; `None` as text is a formatting accident of a publisher, seen in ids and dates."""
+ID_MAX = 2**63
+"""A number beyond it is no id; making text of a very long one is slow, too."""
+
+ABSENT = frozenset({"", "None", "null"})
+"""Texts that say nothing; `None` as text is a formatting accident of a publisher, seen in ids and dates."""
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PREFIX = re.compile(r"(?:Async|Mlb)(?=[A-Z])")
@@ -48,7 +51,7 @@ def take_name(body: dict[str, Any]) -> str:
     Rejection `no_processor`."""
     for key in NAME_KEYS:
         said = body.get(key)
-        if said in ABSENT if type(said) is str else said is None:
+        if said is None or (type(said) is str and said in ABSENT):
             continue
         if key == "output_table":  # stays: it is the table that was written, too
             return _checked(key, said).rpartition(".")[2]
@@ -81,4 +84,4 @@ def text_of(said: Any) -> str | None:
     """An id as text: a string, or a number that a publisher did not quote; None where it says nothing."""
     if type(said) is str:
         return None if said in ABSENT else said
-    return str(said) if type(said) is int else None
+    return str(said) if type(said) is int and abs(said) <= ID_MAX else None

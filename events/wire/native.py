@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from events.catalogue import Fact, Game, Measure, MeasuresObserved, SchedulePublished
+from events.catalogue import Fact, MeasuresObserved, SchedulePublished
+from events.values import Game, Measure
 from events.wire.completions import completion, started
 from events.wire.delivery import UNDECODABLE
 from events.wire.documents import heartbeat
@@ -44,7 +45,7 @@ class CloudEvent(Struct, kw_only=True):
 
 def is_native(body: dict[str, Any], attributes: dict[str, str]) -> bool:
     """True for a CloudEvent in either mode."""
-    return "ce-type" in attributes or "specversion" in body or _is_structured(attributes)
+    return "specversion" in body or (bool(attributes) and ("ce-type" in attributes or _is_structured(attributes)))
 
 
 def _is_structured(attributes: dict[str, str]) -> bool:

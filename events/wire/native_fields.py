@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from msgspec import Struct
 
-from events.catalogue import GameStatus
+from events.values import GameStatus
 from events.wire.counts import COUNT_MAX
 from events.wire.dates import calendar_date
 from events.wire.instants import instant

@@ -35,8 +35,8 @@ def sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
 
 def take_sport(body: dict[str, Any], says: TopicSays, routing: Routing, flags: list[str]) -> str:
     """The sport of a message; `sport` leaves `body`. Notes `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
-    by_topic = sport_of_topic(says, routing)
     said = body.get("sport")
+    by_topic = sport_of_topic(says, routing)
     sport = (by_topic or _sport_of_dataset(body, routing)) if said is None else _known(said, routing)
     if sport is None:
         known = f"give `sport`, one of: {', '.join(sorted(routing.zones))}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from events.catalogue import Fact, Game, SchedulePublished, WorkflowDecided
+from events.catalogue import Fact, SchedulePublished, WorkflowDecided
+from events.values import Game
 from events.wire.completions import completion
 from events.wire.dates import Said, resolve
 from events.wire.inbound import Inbound

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from events.catalogue import Status
+from events.values import Status
 
 PHASES: Final = ("scrape", "raw", "analytics", "precompute", "predictions", "publishing", "grading")
 """Phases by their Tipoff names; the first six in the order in which one starts the next."""

@@ -1,25 +1,24 @@
-"""Whether a definition means something: names that exist and are unique, references that lead somewhere.
-
-The types of `definition.py` say what a definition looks like; the rules here and in `soundness_values.py` say what must
-hold between its parts. Each rule is a small function from a definition to findings; `findings` applies all of them, so
-that every error of a definition is known at once. A finding says where it is, what is wrong and what would be right.
-"""
+"""Names that exist and are unique, references that lead somewhere: the rules about who is called what."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from statemachine.definition import PLACEHOLDERS, CheckSpec, CommandSpec, Definition, Gate, Step
-
-Place = tuple[str | int, ...]
-"""Where something stands in a definition: `("gates", 2, "mode")` is the mode of the third gate."""
-
-Finding = tuple[Place, str]
-Rule = Callable[[Definition], Iterator[Finding]]
+from statemachine.definition import PLACEHOLDERS, CommandSpec, Definition, Gate, Step
+from statemachine.soundness.places import (
+    Finding,
+    Place,
+    Rule,
+    checks,
+    did_you_mean,
+    steps,
+    taken,
+    unknown,
+    unknowns,
+)
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 """Canonical names. They become parts of stream keys and ids, where other marks separate (`cycle/phase/processor`)."""
@@ -27,56 +26,6 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 TABLE_ROWS = "table_rows."
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _TABLE_CHECKS = ("tables", "tables_of_completed", "records_agree")
-
-
-def shown(place: Place) -> str:
-    """A place as people write it: `gates[2].checks[0].of`, counted from 0 as in the file's values."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-    return text.removeprefix(".") or "definition"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at the end of a message, where something close to `name` is known."""
-    close = get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
-
-
-def unknown(what: str, name: str, known: Iterable[str], place: Place) -> Iterator[Finding]:
-    """A finding where `name` is not among `known`."""
-    if name not in (names := set(known)):
-        yield place, f"there is no {what} `{name}`{did_you_mean(name, names)}"
-
-
-def unknowns(what: str, names: Sequence[str], known: Iterable[str], place: Place) -> Iterator[Finding]:
-    """A finding for each of a list of names that is not among `known`, or is there twice."""
-    known = set(known)
-    for index, name in enumerate(names):
-        yield from unknown(what, name, known, (*place, index))
-        if name in names[:index]:
-            yield (*place, index), f"`{name}` is named twice"
-
-
-def taken(what: str, names: Iterable[tuple[str, Place]]) -> Iterator[Finding]:
-    """A finding for each name that an earlier place has already."""
-    first: dict[str, Place] = {}
-    for name, place in names:
-        if name in first:
-            yield place, f"{what} `{name}` is already taken by {shown(first[name])}"
-        first.setdefault(name, place)
-
-
-def steps(definition: Definition) -> Iterator[tuple[Place, str, Step]]:
-    """Every step with its place and the name of its cycle."""
-    for at, cycle in enumerate(definition.cycles):
-        for index, step in enumerate(cycle.steps):
-            yield ("cycles", at, "steps", index), cycle.name, step
-
-
-def checks(definition: Definition) -> Iterator[tuple[Place, Gate, CheckSpec]]:
-    """Every check with its place and its gate."""
-    for at, gate in enumerate(definition.gates):
-        for index, check in enumerate(gate.checks):
-            yield ("gates", at, "checks", index), gate, check
 
 
 # --- names ---------------------------------------------------------------------------------------------------------
@@ -251,6 +200,20 @@ def _heals_have_an_occasion(definition: Definition) -> Iterator[Finding]:
                 yield from unknown(f"check of {heal.gate}", heal.check, known, (*place, "check"))
 
 
+def _promises_have_their_phase(definition: Definition) -> Iterator[Finding]:
+    rules = definition.alerts
+    for phase in ("precompute", "predictions", "grading"):
+        if getattr(rules, f"{phase}_due") is not None and phase not in definition.phase_of:
+            yield ("alerts", f"{phase}_due"), f"there is no phase {phase} that could be late"
+    probed = {name for gate in definition.gates for name in gate.measures if gate.probe}
+    wanted = rules.box_score_bands or any(level.coverage is not None for level in definition.service_levels)
+    if wanted and rules.box_score_measure not in probed:
+        yield ("alerts", "box_score_measure"), f"no gate that probes measures `{rules.box_score_measure}`"
+    for at, level in enumerate(definition.service_levels):
+        if level.phase is not None:
+            yield from unknown("phase", level.phase, definition.phase_of, ("service_levels", at, "phase"))
+
+
 def _commands_can_be_filled(definition: Definition) -> Iterator[Finding]:
     for place, command, pers in _commands(definition):
         if not command.topic:
@@ -292,6 +255,6 @@ REFERENCE_RULES: tuple[Rule, ...] = (
     _everything_is_used,
     _checks_refer_to_what_exists,
     _heals_have_an_occasion,
+    _promises_have_their_phase,
     _commands_can_be_filled,
 )
-"""The rules about names and references. Those about numbers and times are in `soundness_values.py`."""

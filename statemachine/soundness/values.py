@@ -1,4 +1,4 @@
-"""Whether the numbers, times and thresholds of a definition can be meant: the second half of `soundness.py`.
+"""Whether the numbers, times and thresholds of a definition can be meant.
 
 A threshold that no value can cross, a wait that can never be the one that is met, a window that is empty: each is a
 mistake that would otherwise show only on the date on which it matters.
@@ -16,21 +16,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from statemachine.definition import CheckSpec, Definition, Due, Heal, Processor, Step, Wait
-from statemachine.soundness import REFERENCE_RULES, Finding, Place, Rule, checks, steps, taken
+from statemachine.soundness.places import Finding, Place, Rule, checks, steps, taken
 
 SEVERITIES = ("info", "warning", "critical")
 DUE_DAYS_MAX = 7
+NUMBER_MAX = 2**53
+"""Beyond it, machines no longer agree on a number; `nan` and `inf` are beyond it, too."""
+
 SIGNED = ("opens_minutes",)
 """The only whole numbers that may be negative: a cycle may open before its anchor."""
 
 THRESHOLDS = ("block_below", "warn_below", "critical_below", "block_above", "warn_above")
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
-
-
-def findings(definition: Definition) -> list[Finding]:
-    """Everything that is wrong with what `definition` means, whichever rule says so."""
-    return [found for rule in (*REFERENCE_RULES, *VALUE_RULES) for found in rule(definition)]
 
 
 # --- numbers, dates and times in general ---------------------------------------------------------------------------
@@ -43,14 +41,13 @@ def _numbers_are_numbers(definition: Definition) -> Iterator[Finding]:
 def _numbers(value: Any, place: Place) -> Iterator[Finding]:
     if isinstance(value, dict):
         for key, item in value.items():
-            if key != "payload":
-                yield from _numbers(item, (*place, key))
+            yield from _numbers(item, (*place, key))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _numbers(item, (*place, index))
-    elif isinstance(value, float) and not math.isfinite(value):
+    elif isinstance(value, int | float) and not abs(value) <= NUMBER_MAX:
         yield place, f"{value} is not a number that anything can be compared with"
-    elif isinstance(value, int | float) and value < 0 and place[-1] not in SIGNED:
+    elif isinstance(value, int | float) and value < 0 and place[-1] not in SIGNED and "payload" not in place:
         yield place, f"{value} is below zero"
 
 
@@ -165,7 +162,7 @@ def _always_first(one: Wait, other: Wait, step: Step) -> bool:
     """True where `one` is met whenever `other` is, and no later: the field's tier 1 after `all_complete` (B9)."""
     order = (one.minutes, one.strict), (other.minutes, other.strict)
     asks_less = _needed(one, step) <= _needed(other, step) and (not one.criticals or other.criticals)
-    same_clock = one.since == other.since or one.since == "first" or one.minutes == 0
+    same_clock = one.since in (other.since, "first") or one.minutes == 0
     sooner = order[0] < order[1] or (order[0] == order[1] and step.waits.index(one) < step.waits.index(other))
     return asks_less and same_clock and sooner
 
@@ -210,17 +207,12 @@ def _checks_fit_their_kind(definition: Definition) -> Iterator[Finding]:
 
 def _thresholds_agree(definition: Definition) -> Iterator[Finding]:
     for place, _gate, check in checks(definition):
-        below, above = (check.block_below, check.warn_below), (check.block_above, check.warn_above)
-        if None not in below and below[0] > below[1]:  # type: ignore[operator]  # neither is None here
-            yield (
-                (*place, "warn_below"),
-                f"blocks below {below[0]:g} already, so it never only warns below {below[1]:g}",
-            )
-        if None not in above and above[0] < above[1]:  # type: ignore[operator]
-            yield (
-                (*place, "warn_above"),
-                f"blocks above {above[0]:g} already, so it never only warns above {above[1]:g}",
-            )
+        block, warn = check.block_below, check.warn_below
+        if block is not None and warn is not None and block > warn:
+            yield (*place, "warn_below"), f"blocks below {block:g} already, so it never only warns below {warn:g}"
+        block, warn = check.block_above, check.warn_above
+        if block is not None and warn is not None and block < warn:
+            yield (*place, "warn_above"), f"blocks above {block:g} already, so it never only warns above {warn:g}"
         yield from _something_passes(check, place)
         if check.critical_below is not None and check.block_below is None:
             yield (*place, "critical_below"), "says how grave a block is, and the check never blocks below anything"
@@ -231,9 +223,9 @@ def _something_passes(check: CheckSpec, place: Place) -> Iterator[Finding]:
     highs = [limit for limit in (check.block_above, check.warn_above) if limit is not None]
     if lows and highs and max(lows) > min(highs):
         yield place, f"check {check.name} lets nothing pass: below {max(lows):g} and above {min(highs):g} is everything"
-    top = (
-        1 if check.kind in ("ratio", "critical_processors") else 100 if (check.measure or "").endswith("_pct") else None
-    )
+    top = 100 if (check.measure or "").endswith("_pct") else None
+    if check.kind in ("ratio", "critical_processors"):
+        top = 1
     for key in THRESHOLDS:
         limit = getattr(check, key)
         if top is not None and limit is not None and limit > top:
@@ -258,19 +250,10 @@ def _bands_rise(definition: Definition) -> Iterator[Finding]:
                 break
 
 
-def _alerts_have_their_phase(definition: Definition) -> Iterator[Finding]:
-    for phase in ("precompute", "predictions", "grading"):
-        if getattr(definition.alerts, f"{phase}_due") is not None and phase not in definition.phase_of:
-            yield ("alerts", f"{phase}_due"), f"there is no phase {phase} that could be late"
+def _silence_grows_graver(definition: Definition) -> Iterator[Finding]:
     rules = definition.alerts
-    probed = {name for gate in definition.gates for name in gate.measures if gate.probe}
-    wanted = rules.box_score_bands or any(level.coverage is not None for level in definition.service_levels)
-    if wanted and rules.box_score_measure not in probed:
-        yield ("alerts", "box_score_measure"), f"no gate that probes measures `{rules.box_score_measure}`"
-    for lower, upper in (
-        ("beat_stale_seconds", "beat_dead_seconds"),
-        ("silent_warning_minutes", "silent_critical_minutes"),
-    ):
+    pairs = ("beat_stale_seconds", "beat_dead_seconds"), ("silent_warning_minutes", "silent_critical_minutes")
+    for lower, upper in pairs:
         if getattr(rules, lower) >= getattr(rules, upper):
             yield ("alerts", upper), f"`{upper}` has to be more than `{lower}`, {getattr(rules, lower)}"
 
@@ -280,10 +263,8 @@ def _service_levels_promise_something(definition: Definition) -> Iterator[Findin
         place = ("service_levels", at)
         by_phase = (level.phase is not None, level.due is not None)
         by_coverage = (level.coverage is not None, level.hours is not None)
-        if (all(by_phase), all(by_coverage)) not in ((True, False), (False, True)) or any(by_phase) == any(by_coverage):
+        if not (all(by_phase) or all(by_coverage)) or (any(by_phase) and any(by_coverage)):
             yield place, "a service level is either `phase` and `due`, or `coverage` and `hours`"
-        if level.phase is not None and level.phase not in definition.phase_of:
-            yield (*place, "phase"), f"there is no phase `{level.phase}`"
         if level.at_least_processors is not None and level.phase is None:
             yield (*place, "at_least_processors"), "counts the processors of a `phase`, and none is named"
         for key in ("target_share", "coverage"):
@@ -309,7 +290,7 @@ VALUE_RULES: tuple[Rule, ...] = (
     _checks_fit_their_kind,
     _thresholds_agree,
     _bands_rise,
-    _alerts_have_their_phase,
+    _silence_grows_graver,
     _service_levels_promise_something,
     _workflows_are_named_once,
 )
