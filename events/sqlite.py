@@ -24,7 +24,7 @@ from events.catalogue import CommandRequested
 from events.codec import GENESIS, chain
 from events.commits import refuse_malformed
 from events.sqlite_append import NUMBER, instant, microseconds, write
-from events.sqlite_file import connect, explain, name_of
+from events.sqlite_file import SqliteError, connect, explain, name_of
 from events.sqlite_ids import StoredIds
 from events.store import Commit, CorruptStore, Head, Pending, Stored, StoreUnavailable
 
@@ -125,6 +125,8 @@ class SqliteStore:
             stored = Stored(*row)
             if stored.position != after + 1:
                 raise self._corrupt(f"the event at position {after + 1} is missing")
+            if stored.stream is None:
+                raise self._corrupt(f"the event at position {stored.position} belongs to no stream")
             after = stored.position
             yield stored
 
@@ -158,6 +160,14 @@ class SqliteStore:
         except msgspec.MsgspecError as error:
             raise self._corrupt(f"a command in the outbox cannot be read: {error}") from error
 
+    def check_file(self) -> None:
+        """Read the whole file and hold its tables against its indexes, which takes a while. Raises CorruptStore for the
+        first fault. What is inside an event, `read` checks; the two together find any damage to what was appended."""
+        with self._session() as connection:
+            (fault,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if fault != "ok":
+            raise self._corrupt(fault)
+
     def close(self) -> None:
         """See Store."""
         with self._lock:
@@ -175,7 +185,7 @@ class SqliteStore:
                 yield self._connection
             except sqlite3.ProgrammingError:
                 raise  # a mistake in this module
-            except sqlite3.Error as error:
+            except SqliteError as error:
                 raise explain(error, store=self._name) from error
 
     def _pages(self, query: str, *fixed: object, start: int | str) -> Iterator[tuple[Any, ...]]:

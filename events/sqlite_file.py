@@ -45,7 +45,10 @@ WAL_BYTES_KEPT = 64 * 1024 * 1024
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: ("another process is writing to it", "Stop the other writer, or retry when it is done."),
     sqlite3.SQLITE_LOCKED: ("another connection has locked it", "Retry when it is done."),
-    sqlite3.SQLITE_READONLY: ("it cannot be written", "Give this user write access to the file and its directory."),
+    sqlite3.SQLITE_READONLY: (
+        "it cannot be written",
+        "Give this user write access to the file and its directory (reading needs it too), or copy the store.",
+    ),
     sqlite3.SQLITE_FULL: ("the disk is full", "Free some space and retry; nothing was half-written."),
     sqlite3.SQLITE_CANTOPEN: (
         "it cannot be opened",
@@ -67,11 +70,15 @@ def name_of(path: Path) -> str:
     return f"sqlite:{path}"
 
 
-def explain(error: sqlite3.Error, *, store: str) -> StoreError:
+SqliteError = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite and its binding raise; the latter where damage has reached a message of SQLite's."""
+
+
+def explain(error: sqlite3.Error | UnicodeDecodeError, *, store: str) -> StoreError:
     """The error of ours that says what `error` means for the operator."""
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:
-        return CorruptStore(store=store, reason=str(error))  # a text column that is not UTF-8
+    if isinstance(error, UnicodeDecodeError) or code is None:
+        return CorruptStore(store=store, reason=str(error))  # text that is not UTF-8
     primary = code & 0xFF
     if primary in _CORRUPT:
         return CorruptStore(store=store, reason=str(error))
@@ -93,7 +100,7 @@ def connect(path: Path, *, create: bool, read_only: bool, busy_seconds: float) -
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except SqliteError as error:
         raise explain(error, store=store) from error
     except OSError as error:
         reason, next_step = f"{error.strerror} ({error.filename})", "Check the path and the rights of this user."
@@ -115,15 +122,15 @@ def _find(path: Path, *, create: bool) -> None:
         if not create:
             next_step = "Check the path; `ingest` and `season open` create a store."
             raise StoreUnavailable(store=name_of(path), reason="there is no such file", next_step=next_step)
-        _make(path)
+        make(path)
     elif path.is_file() and path.stat().st_size == 0:
         reason = "the file is empty, and a store never is (if nothing was ever stored in it, delete it)"
         raise CorruptStore(store=name_of(path), reason=reason)
 
 
-def _make(path: Path) -> None:
-    """Make an empty store beside `path` and move it there in one step, so that no crash and no second process ever
-    meets half a store."""
+def make(path: Path) -> None:
+    """Make an empty store in `path` unless there is one. It is built beside and moved there in one step, so that no
+    crash and no second process ever meets half a store."""
     with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         unfinished = Path(folder) / path.name
         with closing(_connection(unfinished, mode="rwc", busy_seconds=0)) as connection:

@@ -32,7 +32,6 @@ class StoredIds:
 
     def duplicates(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of `ids` that are stored already or that occur in it more than once."""
-        self._added = ()
         self._follow()
         found = self._mirror.intersection(ids)
         for chunk in _chunks(ids):
@@ -46,11 +45,11 @@ class StoredIds:
         """Store `ids`, none of which may be stored, for the events from `first_position` on."""
         rows = list(enumerate(ids, first_position))
         self._connection.executemany("INSERT INTO fresh_ids(position, id) VALUES (?, ?)", rows)
-        if len(self._mirror) + len(rows) < self._fresh_ids_max:
-            self._added = rows
-        else:
+        merging = len(self._mirror) + len(rows) >= self._fresh_ids_max
+        if merging:
             self._connection.execute("INSERT INTO ids(id) SELECT id FROM fresh_ids ORDER BY id")
             self._connection.execute("DELETE FROM fresh_ids")
+        self._added = () if merging else rows
 
     def committed(self) -> None:
         """Take what was added into the mirror: `_follow` would, but reading it back costs time."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest.register_assert_rewrite("tests.contract_store", "tests.contract_reading")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # A slow example is no fault of the rule it tests, so neither profile has a deadline; pytest-timeout stops a

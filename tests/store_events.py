@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copyfile
@@ -96,6 +97,19 @@ def open_merging(path: Path, *, fresh_ids_max: int) -> tuple[SqliteStore, sqlite
     """A SQLite store that merges its index of ids after `fresh_ids_max` events, and the connection under it."""
     connection = connect(path, create=True, read_only=False, busy_seconds=1)
     return SqliteStore(connection, name=name_of(path), fresh_ids_max=fresh_ids_max), connection
+
+
+def fill(path: Path) -> None:
+    """Make a store of 40 events in two streams, with a deadline and a command."""
+    with closing(SqliteStore.open(path)) as store:
+        store.append([commit(STREAM, *ids(*range(20)), deadline=minutes(1), outbox=[command("a")])])
+        store.append([commit(OTHER, *ids(*range(20, 40)))])
+
+
+def change(path: Path, statement: str) -> None:
+    """Do to the file behind the store's back what `statement` says."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
 
 
 def crash_image(path: Path, folder: Path, *, wal_bytes: int | None = None) -> Path:

@@ -13,11 +13,11 @@ import pytest
 
 from events.memory import MemoryStore
 from events.sqlite import SqliteStore
-from events.sqlite_file import connect
+from events.sqlite_file import connect, make
 from events.store import DuplicateEvent, Store, StoreUnavailable, WrongExpectedVersion
 from tests.conftest import ROOT
 from tests.contract_store import StoreContract
-from tests.store_events import OTHER, STREAM, command, commit, contents, extend, ids, minutes
+from tests.store_events import OTHER, STREAM, command, commit, contents, extend, ids, minutes, open_merging
 
 
 class TestMemoryStore(StoreContract):
@@ -38,8 +38,8 @@ class TestSqliteStoreThatMergesIdsOften(StoreContract):
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
-        connection = connect(tmp_path / "tipoff.db", create=True, read_only=False, busy_seconds=1)
-        with closing(SqliteStore(connection, name="sqlite:test", fresh_ids_max=3)) as store:
+        store, _ = open_merging(tmp_path / "tipoff.db", fresh_ids_max=3)
+        with closing(store):
             yield store
 
 
@@ -82,12 +82,7 @@ def test_two_writers_see_each_others_versions_ids_and_numbers(path: Path):
 
 @pytest.mark.parametrize("merges", [(1000, 4), (4, 1000), (4, 4), (2, 7)])
 def test_ids_are_unique_across_writers_that_merge_their_index_at_different_times(path: Path, merges: tuple[int, int]):
-    names = [f"sqlite:{number}" for number in range(2)]
-    connections = [connect(path, create=True, read_only=False, busy_seconds=1) for _ in merges]
-    writers = [
-        SqliteStore(connection, name=name, fresh_ids_max=most)
-        for connection, name, most in zip(connections, names, merges, strict=True)
-    ]
+    writers = [open_merging(path, fresh_ids_max=most)[0] for most in merges]
     for number in range(30):
         extend(writers[number % 3 % 2], STREAM, *ids(number))
         for writer in writers:
@@ -146,10 +141,29 @@ def test_processes_that_create_the_same_store_at_once_share_it(path: Path):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_a_store_that_another_process_has_made_in_the_meantime_is_kept(path: Path):
+    with closing(SqliteStore.open(path)) as store:
+        extend(store, STREAM, *ids(1))
+        before = contents(store)
+        make(path)
+    with closing(SqliteStore.open(path)) as store:
+        assert contents(store) == before
+
+
+def test_the_index_of_ids_is_merged_once_for_as_many_events_as_it_may_leave_unmerged(path: Path):
+    asked: list[str] = []
+    store, connection = open_merging(path, fresh_ids_max=10)
+    with closing(store):
+        connection.set_trace_callback(asked.append)
+        for number in range(100):
+            extend(store, STREAM, *ids(number))
+    assert sum(statement.startswith("INSERT INTO ids") for statement in asked) == 10
+
+
 def test_a_tick_asks_an_index_and_not_every_stream(path: Path):
     asked: list[str] = []
-    connection = connect(path, create=True, read_only=False, busy_seconds=1)
-    with closing(SqliteStore(connection, name="sqlite:test")) as store:
+    store, connection = open_merging(path, fresh_ids_max=10)
+    with closing(store):
         connection.set_trace_callback(asked.append)
         store.due(minutes(1))
         store.next_due()

@@ -60,7 +60,8 @@ class SqliteAgainstMemory(RuleBasedStateMachine):
     def drawn(self, data: st.DataObject) -> list[Commit]:
         """Commits to a few streams: mostly right, sometimes with a version that is not, or with ids stored before."""
         return [
-            self.commit_drawn(stream, data) for stream in data.draw(st.lists(st.sampled_from(STREAMS), unique=True))
+            self.commit_drawn(stream, data)
+            for stream in data.draw(st.lists(st.sampled_from(STREAMS), unique=True, min_size=1))
         ]
 
     def commit_drawn(self, stream: str, data: st.DataObject) -> Commit:
