@@ -19,6 +19,17 @@ from events.values import Check, CommandKind, Game, HealOutcome, Measure, Mode, 
 # --- inputs: what the outside said -------------------------------------------------------------------------------
 
 
+class Said(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every input that came as a message keeps beside its own fields: the shape it came in (`wire_format`), where
+    its date came from (`date_basis`: the key, or `target_date=yesterday` for a word that was resolved), contradictions
+    and oddities inside the message (`flags`), and all else it said (`extra`)."""
+
+    wire_format: str = ""
+    date_basis: str = "game_date"
+    flags: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
 class DefinitionAdopted(Struct, frozen=True, kw_only=True, tag_field="type", tag="definition_adopted"):
     """From here on the stream is decided under `definition` (`name@hash`)."""
 
@@ -34,7 +45,7 @@ class DefinitionPublished(Struct, frozen=True, kw_only=True, tag_field="type", t
 
 
 class SchedulePublished(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="schedule_published"
+    Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="schedule_published"
 ):
     """The games of the date as somebody published them. `changes` names what differs from before (filled by the core:
     `added ID`, `moved ID to DATE`, `retimed ID`, `postponed ID`, …); `disregarded` says why nothing of it was taken.
@@ -50,14 +61,12 @@ class SchedulePublished(
 
 
 class CompletionRecorded(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="completion_recorded"
+    Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="completion_recorded"
 ):
     """A run ended and said so. `processor` and `cycle` are resolved by the core: `processor` is None where the
     published name is in no registry, and such a completion counts for nothing (design 8.5).
 
     `record_count` is None where the message gave none; `row_basis` says what was counted (rows, players, delta, …).
-    `flags` keeps contradictions inside the message, such as `success_with_zero_rows`. `date_basis` is the key the date
-    came from (`game_date`, or `target_date=yesterday` for one that was resolved). `extra` keeps what else was said.
     """
 
     phase: str
@@ -73,13 +82,9 @@ class CompletionRecorded(
     duration_seconds: float | None = None
     output_table: str | None = None
     error_message: str | None = None
-    flags: tuple[str, ...] = ()
-    wire_format: str = ""
-    date_basis: str = "game_date"
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
-class RunStarted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run_started"):
+class RunStarted(Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run_started"):
     """A run of a processor began."""
 
     phase: str
@@ -87,14 +92,9 @@ class RunStarted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
     run: str | None = None
     processor: str | None = None
     cycle: str | None = None
-    wire_format: str = ""
-    date_basis: str = "game_date"
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
-class ProgressReported(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="progress_reported"
-):
+class ProgressReported(Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="progress_reported"):
     """A part of a phase's work was done (one player's prediction, one request handed out). It shows life, it completes
     nothing. `subject` is what it was about, `count` how many units the message says."""
 
@@ -104,12 +104,9 @@ class ProgressReported(
     count: int | None = None
     run: str | None = None
     cycle: str | None = None
-    wire_format: str = ""
-    date_basis: str = "game_date"
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
-class BeatRecorded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="beat_recorded"):
+class BeatRecorded(Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="beat_recorded"):
     """A heartbeat of a run, on the pulse stream. `beat_at` is the sender's instant; `ended` is the final status where
     the beat was the last one."""
 
@@ -122,23 +119,18 @@ class BeatRecorded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
     total: int | None = None
     message: str | None = None
     ended: str | None = None
-    wire_format: str = ""
-    date_basis: str = "game_date"
 
 
-class MeasuresObserved(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="measures_observed"
-):
+class MeasuresObserved(Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="measures_observed"):
     """Numbers seen at a phase boundary (`raw_to_analytics`, …), each a value or an error."""
 
     boundary: str
     measures: dict[str, Measure]
     source: str = ""
-    date_basis: str = "game_date"
 
 
 class ObservationRecorded(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="observation_recorded"
+    Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="observation_recorded"
 ):
     """Something another component did or noted that decides nothing here but belongs to the date's record: a trigger
     somebody else published, a heal request, a gate evaluation or log row of an older system, a reply. `kind` is one of
@@ -147,9 +139,6 @@ class ObservationRecorded(
     kind: str
     phase: str | None = None
     topic: str = ""
-    wire_format: str = ""
-    date_basis: str = "game_date"
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class OperatorActed(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="operator_acted"):
@@ -192,7 +181,7 @@ class PulseChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
     processor: str | None = None
 
 
-class WorkflowDecided(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="workflow_decided"):
+class WorkflowDecided(Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="workflow_decided"):
     """The controller of a sport decided about a workflow. The absence of these is the 45-hour outage (incident I2)."""
 
     workflow: str

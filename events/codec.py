@@ -53,8 +53,9 @@ def decode(body: bytes) -> Event:
         event = _decoder.decode(body)
     except msgspec.MsgspecError as error:
         return _upcast(body, str(error))
-    if event.schema < CURRENT_SCHEMA.get(type_of(event.data), 1):
-        return _upcast(body, "older schema")
+    current = CURRENT_SCHEMA.get(type_of(event.data), 1)
+    if event.schema != current:
+        return _upcast(body, f"schema {event.schema} of {type_of(event.data)}, this program writes {current}")
     return event
 
 
@@ -64,11 +65,13 @@ def _upcast(body: bytes, reason: str) -> Event:
         name, schema = raw["data"]["type"], raw.get("schema", 1)
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise CorruptEvent(body=body, reason=reason) from error
-    if (name, schema) not in UPCASTERS:
-        raise CorruptEvent(body=body, reason=reason)
-    while lift := UPCASTERS.get((name, schema)):
+    current = CURRENT_SCHEMA.get(name, 1)
+    while schema < current and (lift := UPCASTERS.get((name, schema))) is not None:
         raw["data"] = lift(raw["data"])
         schema += 1
+        reason = f"an upcaster from schema {schema} of {name} is missing"
+    if raw.get("schema", 1) == schema or schema != current:
+        raise CorruptEvent(body=body, reason=reason)
     try:
         return msgspec.convert({**raw, "schema": schema}, Event)
     except msgspec.ValidationError as error:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 from jsonschema import Draft202012Validator, ValidationError, validators
+from jsonschema.protocols import Validator
 from msgspec import Struct
 
 from statemachine.definition import Definition
@@ -49,7 +50,7 @@ def shaped(values: dict[str, Any]) -> Shaped:
 
 
 def _mend(values: dict[str, Any], error: ValidationError) -> list[tuple[str, str, str]]:
-    """Mends what an error is about: (key that was touched, message, key it is said at); no key means the value itself."""
+    """Mends what an error is about: (key that was touched, message, key it is said at); no key: the value itself."""
     schema = cast("dict[str, Any]", error.schema)
     if error.validator == "additionalProperties":
         table = cast("dict[str, Any]", error.instance)
@@ -96,6 +97,7 @@ def _stand_in(schema: dict[str, Any]) -> Any:
         return deepcopy(schema["default"])
     if "$ref" in schema:
         schema = _DEFINITIONS[schema["$ref"].rpartition("/")[2]]
+    if "properties" in schema:
         return {key: _stand_in(schema["properties"][key]) for key in schema.get("required", ())}
     if "enum" in schema:
         return schema["enum"][0]
@@ -123,4 +125,5 @@ def _schema() -> dict[str, Any]:
 _SCHEMA = _schema()
 _DEFINITIONS: dict[str, Any] = _SCHEMA["$defs"]
 _WHOLE = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-_VALIDATOR = validators.extend(Draft202012Validator, type_checker=_WHOLE)(_SCHEMA)
+_STRICT = validators.extend(Draft202012Validator, type_checker=_WHOLE)  # type: ignore[no-untyped-call]
+_VALIDATOR: Validator = _STRICT(_SCHEMA)

@@ -16,13 +16,19 @@ from msgspec import Struct
 from handlers.definition_shape import Shaped, shaped
 from handlers.overrides import OVERRIDES, overridden, unreadable
 from handlers.toml_source import TomlSource, read_toml
-from statemachine.definition import Definition
+from statemachine.definition import Definition, decode_definition
 from statemachine.soundness import RULES, VALUE_RULES, Place, findings, shown
 
 NO_OVERRIDES: Mapping[str, str] = {}
 
-LINKS = frozenset({"name", "phase", "gate", "steps", "checks", "measures"})
+LINKS = frozenset(
+    {"phases", "processors", "cycles", "gates", "heals", "service_levels"}
+    | {"name", "phase", "gate", "steps", "expected", "checks", "measures"}
+)
 """Keys that other parts refer to or reach through: while one is misread, references would be blamed without fault."""
+
+TOGETHER = frozenset({"checks", "heals", "service_levels", "waits"})
+"""Tables whose keys mean something only with each other."""
 
 
 class DefinitionError(Struct, frozen=True, kw_only=True):
@@ -33,11 +39,10 @@ class DefinitionError(Struct, frozen=True, kw_only=True):
     line: int | None = None
 
     def __str__(self) -> str:
-        where = ":".join(str(part) for part in (self.line, f" {self.path}" if self.path else None) if part is not None)
-        return f"{where.strip()}: {self.message}" if where else self.message
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
-class DefinitionErrors(Exception):  # noqa: N818  # the plural is the point
+class DefinitionErrors(Exception):
     """A definition that cannot be used, and everything that is wrong with it. Nothing was started under it."""
 
     code = "definition_invalid"
@@ -49,8 +54,9 @@ class DefinitionErrors(Exception):  # noqa: N818  # the plural is the point
 
     def __str__(self) -> str:
         count = "1 error" if len(self.errors) == 1 else f"{len(self.errors)} errors"
-        lines = [f"{self.source}:{error}" if error.line else f"{self.source}: {error}" for error in self.errors]
-        return "\n".join([*lines, f"{count} in {self.source}; see docs/definition.md for what each key means"])
+        where = [self.source if error.line is None else f"{self.source}:{error.line}" for error in self.errors]
+        lines = [f"{place}: {error}" for place, error in zip(where, self.errors, strict=True)]
+        return "\n".join([*lines, f"{count} in {self.source}; docs/definition.md says what each key means"])
 
 
 def shipped() -> tuple[str, ...]:
@@ -79,7 +85,8 @@ def parse(text: str, environ: Mapping[str, str] = NO_OVERRIDES, *, source: str =
     definition, wrong = overridden(msgspec.convert(shape.values, Definition), environ)
     if wrong:
         raise DefinitionErrors(source, [DefinitionError(path=name, message=message) for name, message in wrong])
-    return definition
+    # As a store keeps it, the order of its keys included: deciding again under the stored text gives the same bytes.
+    return decode_definition(definition.content)
 
 
 def _wrong(toml: TomlSource, shape: Shaped) -> Iterator[tuple[int, Place | None, str]]:
@@ -89,12 +96,27 @@ def _wrong(toml: TomlSource, shape: Shaped) -> Iterator[tuple[int, Place | None,
     for place, message in shape.findings:
         if toml.line(place) not in toml.mended and not (toml.lost and place == ()):
             yield toml.line(place), place, message
-    broken = toml.lost or any(place[-1] in LINKS or len(place) == 1 for place in shape.mended if place)
-    doubtful = [place[:-1] for place in shape.mended]
+    broken = toml.lost or any(_key(place) in LINKS for place in shape.mended)
     definition = msgspec.convert(shape.values, Definition)
     for place, message in findings(definition, VALUE_RULES if broken else RULES):
-        if not any(place[: len(table)] == table for table in doubtful if table):
+        if not any(_follows(place, mended) for mended in shape.mended):
             yield toml.line(place), place, message
+
+
+def _key(place: Place) -> str:
+    """The last key on the way to `place`; that of a list's item is the list's."""
+    return next((part for part in reversed(place) if isinstance(part, str)), "")
+
+
+def _follows(place: Place, mended: Place) -> bool:
+    """True where what is wrong at `place` may be so only because `mended` holds a stand-in: it is that value, or it is
+    beside it in a table whose keys belong together; of a link, anything in the same entry."""
+    if place[: len(mended)] == mended:
+        return True
+    entry = mended[:-1]
+    if not entry or place[: len(entry)] != entry:
+        return False
+    return _key(mended) in LINKS or _key(entry) in TOGETHER
 
 
 def _text(source: str | Path) -> str:

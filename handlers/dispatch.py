@@ -60,13 +60,15 @@ class FileChannel:
 
 
 def dispatch(recorder: Recorder, channel: Channel, now: datetime) -> Tally:
-    """Send what is pending and record what became of it, until the outbox is empty or a send fails for now."""
+    """Send what is pending and record what became of it, until the outbox is empty, a send fails for now, or nothing
+    new is learned."""
     total = Tally()
     while batch := recorder.store.pending(BATCH_MAX):
         answers = channel.send(batch)
         facts = [_answer(pending, answer, now) for pending, answer in zip(batch, answers, strict=True)]
-        total.add(recorder.record([(fact, now) for fact in facts]))
-        if any(isinstance(answer, TransientFailure) for answer in answers):
+        tally = recorder.record([(fact, now) for fact in facts])
+        total.add(tally)
+        if tally.accepted == 0 or any(isinstance(answer, TransientFailure) for answer in answers):
             return total
     return total
 
@@ -75,13 +77,14 @@ def _answer(pending: Pending, answer: str | PermanentFailure | TransientFailure,
     command = pending.command
     data: CommandPublished | CommandFailed
     if isinstance(answer, str):
-        data = CommandPublished(command_id=command.command_id, message_id=answer)
+        data, what = CommandPublished(command_id=command.command_id, message_id=answer), "published"
     else:
         permanent = isinstance(answer, PermanentFailure)
         data = CommandFailed(command_id=command.command_id, error=str(answer), permanent=permanent)
+        what = "refused" if permanent else "failed"
     return Fact(
         stream=pending.stream,
-        id=derive_id("answer", command.command_id, command.attempt, type(data).__name__, now.isoformat()),
+        id=derive_id("answer", command.command_id, command.attempt, what, now.isoformat()),
         occurred_at=now,
         correlation=command.command_id,
         data=data,

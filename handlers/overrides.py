@@ -98,7 +98,7 @@ def _all_gates(definition: Definition, mode: Mode) -> Definition:
     return replace(definition, gates=gates, cycles=cycles)
 
 
-def _gates_on(definition: Definition, on: bool) -> Definition:  # noqa: FBT001  # called with what was parsed
+def _gates_on(definition: Definition, on: bool) -> Definition:
     return definition if on else _all_gates(definition, "disabled")
 
 
@@ -106,14 +106,10 @@ def _checks_of(definition: Definition, measure: str, **limits: float) -> Definit
     def changed(check: CheckSpec) -> CheckSpec:
         return replace(check, **limits) if check.measure == measure else check
 
-    gates = tuple(replace(gate, checks=tuple(map(changed, gate.checks))) for gate in definition.gates)
-    return (
-        None if gates == definition.gates and not _measures(definition, measure) else replace(definition, gates=gates)
-    )
-
-
-def _measures(definition: Definition, measure: str) -> bool:
-    return any(check.measure == measure for gate in definition.gates for check in gate.checks)
+    if all(check.measure != measure for gate in definition.gates for check in gate.checks):
+        return None
+    gates = (replace(gate, checks=tuple(map(changed, gate.checks))) for gate in definition.gates)
+    return replace(definition, gates=tuple(gates))
 
 
 def _coverage(definition: Definition, share: float) -> Definition | None:

@@ -28,6 +28,7 @@ from events.catalogue import (
 )
 from events.codec import GENESIS, chain, derive_id, encode
 from events.store import Commit, DuplicateEvent, Head, Sealed, Store, WrongExpectedVersion
+from handlers.recent_ids import RecentIds
 from statemachine.definition import Definition
 from statemachine.streams import adoption, control_stream, decider_for, encode_state, follow_ups
 
@@ -74,14 +75,22 @@ class Tally:
 
 
 class _Draft:
-    """The uncommitted future of one stream during a call."""
+    """The uncommitted future of one stream during a call, with the rules it is decided by."""
 
-    __slots__ = ("before", "events", "state")
+    __slots__ = ("before", "decider", "definition", "events", "state")
 
-    def __init__(self, before: Hot) -> None:
+    def __init__(self, stream: str, before: Hot, definition: Definition) -> None:
         self.before = before
         self.state = before.state
+        self.decider: Any = decider_for(stream)
+        self.definition = definition
         self.events: list[Event] = []
+
+    def decide(self, fact: Fact, now: datetime) -> list[Event]:
+        """Add what follows from `fact`."""
+        events, self.state = self.decider.decide_and_fold(self.state, fact, now, self.definition)
+        self.events += events
+        return events
 
 
 class Recorder:
@@ -92,6 +101,7 @@ class Recorder:
         self.store = store
         self.definitions = dict(definitions)
         self._hot: OrderedDict[str, Hot] = OrderedDict()
+        self._recent_ids = RecentIds()
 
     def definition_for(self, stream: str) -> Definition:
         """The definition that rules `stream`; streams of an unknown sport are ruled by the first one."""
@@ -105,23 +115,27 @@ class Recorder:
         and CommandNotAllowed for an operator's command that the state refuses.
         """
         known: frozenset[str] = frozenset()
-        for attempt in range(1, ATTEMPTS_MAX + 1):
+        lost = 0
+        while True:
             drafts: dict[str, _Draft] = {}
             tally = Tally()
+            taken = set(known)
             for fact, now in facts:
-                self._take(drafts, fact, now, known, tally)
+                self._take(drafts, fact, now, taken, tally)
             try:
                 self._append(drafts)
             except DuplicateEvent as error:
-                known |= error.ids
-                continue
-            except WrongExpectedVersion as error:
-                self._hot.pop(error.stream, None)
-                if attempt == ATTEMPTS_MAX:
+                if error.ids <= known:
                     raise
-                continue
-            return tally
-        raise AssertionError("a commit with no duplicate left cannot be refused as one")
+                known |= error.ids
+            except WrongExpectedVersion:
+                for stream in drafts:
+                    self._hot.pop(stream, None)
+                lost += 1
+                if lost == ATTEMPTS_MAX:
+                    raise
+            else:
+                return tally
 
     def tick(self, now: datetime) -> Tally:
         """Let time pass on every stream that is due at `now`."""
@@ -145,20 +159,22 @@ class Recorder:
 
     # inside
 
-    def _take(self, drafts: dict[str, _Draft], fact: Fact, now: datetime, known: frozenset[str], tally: Tally) -> None:
-        if fact.id in known:
+    def _take(self, drafts: dict[str, _Draft], fact: Fact, now: datetime, taken: set[str], tally: Tally) -> None:
+        if fact.id in taken or fact.id in self._recent_ids:
             tally.duplicate += 1
             return
-        definition = self.definition_for(fact.stream)
-        draft = self._draft(drafts, fact.stream)
-        if draft.state.definition != definition.version:
-            self._adopt(drafts, draft, fact.stream, definition, now)
-        events = self._decide(draft, fact, now, definition)
+        draft = drafts.get(fact.stream) or self._draft(drafts, fact.stream)
+        if draft.state.definition != draft.definition.version:
+            self._adopt(drafts, draft, fact.stream, now)
+        events = draft.decide(fact, now)
         if not events:
             tally.duplicate += 1
             return
-        tally.rejected += isinstance(fact.data, MessageRejected)
-        tally.accepted += not isinstance(fact.data, MessageRejected)
+        taken.add(fact.id)
+        if isinstance(fact.data, MessageRejected):
+            tally.rejected += 1
+        else:
+            tally.accepted += 1
         tally.events += len(events)
         tally.streams.add(fact.stream)
         if len(events) > 1:
@@ -166,19 +182,10 @@ class Recorder:
                 tally.commands += isinstance(event.data, CommandRequested)
                 tally.alerts += isinstance(event.data, AlertRaised)
                 for follow_up in follow_ups(event):
-                    self._take(drafts, follow_up, now, known, tally)
+                    self._take(drafts, follow_up, now, taken, tally)
 
-    def _decide(self, draft: _Draft, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
-        decider: Any = decider_for(fact.stream)
-        events: list[Event] = decider.decide(draft.state, fact, now, definition)
-        for event in events:
-            draft.state = decider.evolve(draft.state, event)
-        draft.events += events
-        return events
-
-    def _adopt(
-        self, drafts: dict[str, _Draft], draft: _Draft, stream: str, definition: Definition, now: datetime
-    ) -> None:
+    def _adopt(self, drafts: dict[str, _Draft], draft: _Draft, stream: str, now: datetime) -> None:
+        definition = draft.definition
         control = control_stream(definition.sport)
         published = self._draft(drafts, control)
         if definition.version not in published.state.definitions:
@@ -195,14 +202,14 @@ class Recorder:
                 data=text,
                 actor="tipoff",
             )
-            self._decide(published, fact, now, definition)
+            published.decide(fact, now)
         if draft.state.definition != definition.version:
-            self._decide(draft, adoption(stream, draft.state.version, definition, now), now, definition)
+            draft.decide(adoption(stream, draft.state.version, definition, now), now)
 
     def _draft(self, drafts: dict[str, _Draft], stream: str) -> _Draft:
         draft = drafts.get(stream)
         if draft is None:
-            draft = drafts[stream] = _Draft(self._load(stream))
+            draft = drafts[stream] = _Draft(stream, self._load(stream), self.definition_for(stream))
         return draft
 
     def _load(self, stream: str) -> Hot:
@@ -229,8 +236,9 @@ class Recorder:
         if not sealed:
             return
         self.store.append([commit for commit, _hot in sealed.values()])
-        for stream, (_commit, hot) in sealed.items():
+        for stream, (commit, hot) in sealed.items():
             self._keep(stream, hot)
+            self._recent_ids.update([event.id for event in commit.events])
 
     def _seal(self, stream: str, draft: _Draft) -> tuple[Commit, Hot]:
         previous = draft.before.hash
@@ -246,13 +254,12 @@ class Recorder:
                 outbox.append(data)
             elif isinstance(data, CommandPublished) or (isinstance(data, CommandFailed) and data.permanent):
                 settled.append(data.command_id)
-        decider: Any = decider_for(stream)
         version = draft.before.version + len(sealed)
         head = Head(
             version=version,
             hash=previous,
             state=encode_state(draft.state),
-            next_deadline=decider.next_deadline(draft.state, self.definition_for(stream)),
+            next_deadline=draft.decider.next_deadline(draft.state, draft.definition),
         )
         commit = Commit(
             stream=stream,

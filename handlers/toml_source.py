@@ -46,7 +46,7 @@ class TomlSource(Struct, frozen=True, kw_only=True):
 def read_toml(text: str) -> TomlSource:
     """The values of `text`, dates and times as ISO text, with all faults. Never raises for what a text says."""
     try:
-        return TomlSource(values=_plain(tomllib.loads(text)), lines=dict(_places(text)))
+        return TomlSource(values=_plain(_loads(text)), lines=dict(_places(text)))
     except tomllib.TOMLDecodeError:
         mending = _Mending(text)
     values = mending.whole()
@@ -77,7 +77,7 @@ class _Mending:
             start, end = next((start, end) for start, end in self._statements() if start < line <= end)
             self.faults[start + 1] = message
             self._stand_in(start, end, conflict=True)
-        return tomllib.loads("\n".join(self.lines))
+        return _loads("\n".join(self.lines))
 
     def _statements(self) -> list[tuple[int, int]]:
         """Where statements begin and end; what stands before the first one counts as one."""
@@ -109,10 +109,18 @@ class _Mending:
             self.mended.add(start + 1)
 
 
+def _loads(text: str) -> dict[str, Any]:
+    """What `tomllib` reads. Raises TOMLDecodeError, also where it would run out of stack."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise tomllib.TOMLDecodeError("Nested too deeply (at line 1, column 1)") from error
+
+
 def _refusal(lines: list[str]) -> tomllib.TOMLDecodeError | None:
     """What `tomllib` has against these lines."""
     try:
-        tomllib.loads("\n".join(lines))
+        _loads("\n".join(lines))
     except tomllib.TOMLDecodeError as error:
         return error
     return None
@@ -185,7 +193,8 @@ def _keys(node: Node) -> list[str]:
     """The parts of a bare, quoted or dotted key."""
     if node.type == "dotted_key":
         return [part for child in node.named_children for part in _keys(child)]
-    return list(tomllib.loads((node.text or b"").decode() + " = 0"))
+    text = (node.text or b"").decode()
+    return [text] if node.type == "bare_key" else list(tomllib.loads(text + " = 0"))
 
 
 def _line(node: Node) -> int:

@@ -13,13 +13,10 @@ from events.codec import derive_id
 from events.values import Severity
 from statemachine.definition import Definition, Step, in_force
 from statemachine.readiness import standing
-from statemachine.state import Alert, DateState, alert_key, expected_count, open_alerts
+from statemachine.state import Alert, DateState, alert_key, expected_count, is_quiet, open_alerts
 from statemachine.turn import Turn
 
 RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
-
-QUIET = frozenset({"no_games", "halted"})
-"""A date in one of these raises nothing (interface: alert causes)."""
 
 
 def raise_alert(
@@ -31,8 +28,9 @@ def raise_alert(
     subject: str = "-",
     numbers: dict[str, float | None] | None = None,
 ) -> None:
-    """Open an episode, or raise the severity of the open one; the same or a lower severity changes nothing."""
-    if turn.state.status in QUIET:
+    """Open an episode, or raise the severity of the open one; the same or a lower severity changes nothing. A date that
+    is halted or has no games raises none (interface: alert causes)."""
+    if is_quiet(turn.state):
         return
     key = alert_key(cause, subject)
     known = turn.state.alerts.get(key)
@@ -126,7 +124,7 @@ def _with_rows(state: DateState, definition: Definition, step: Step) -> set[str]
         table = definition.processor_of[name].table
         if seen is not None and table is not None:
             measure = seen.measures.get(f"table_rows.{table.rpartition('.')[2]}")
-            if measure is not None and measure.value:
+            if measure is not None and measure.value is not None and measure.value > 0:
                 found.add(name)
     return found
 
@@ -158,16 +156,39 @@ def _done(phase: str) -> Callable[[Turn, Alert], str | None]:
 
 def _hand_off(turn: Turn, alert: Alert) -> str | None:
     waiting = [c for c in turn.state.cycles.values() if c.state == f"{alert.subject}_waiting"]
-    return None if waiting else f"{alert.subject} reported"
+    return None if waiting or _given_up(turn, alert.subject) else f"{alert.subject} reported"
+
+
+def _given_up(turn: Turn, phase: str) -> bool:
+    """True where a cycle was parked in `phase` and no cycle has done any of it: to give up is not to move on."""
+    parked = any(c.state == "parked" and c.phase == phase for c in turn.state.cycles.values())
+    return parked and not phase_done(turn.state, phase)
 
 
 def _stalled(turn: Turn, alert: Alert) -> str | None:
-    allowed = timedelta(minutes=turn.definition.phase_of[alert.subject].stall_minutes)
+    phase = turn.definition.phase_of.get(alert.subject)
+    if phase is None:
+        return f"the definition has no {alert.subject} any more"
+    if _given_up(turn, alert.subject):
+        return None
+    allowed = timedelta(minutes=phase.stall_minutes)
     present = (f"{alert.subject}_waiting", f"{alert.subject}_running")
     silent = [c.progress_at or c.since for c in turn.state.cycles.values() if c.state in present]
     if any(since is not None and turn.now - since >= allowed for since in silent):
         return None
     return f"{alert.subject} moved on"
+
+
+def _held(turn: Turn, alert: Alert) -> str | None:
+    """A person has let the cycle past its gate: the gate holds nothing any more, whatever it last said."""
+    found = [(cycle, turn.state.cycles.get(cycle.name)) for cycle in turn.definition.cycles]
+    held = [(c, at.phase) for c, at in found if at and at.state.endswith(("_gate", "_blocked", "parked"))]
+    gates = [cycle.step_of[phase].gate for cycle, phase in held if phase in cycle.step_of]
+    return None if alert.subject in gates else f"{alert.subject} holds no cycle any more"
+
+
+def _in_error(turn: Turn, alert: Alert) -> str | None:
+    return _held(turn, alert) if alert.severity == "critical" else None
 
 
 def _pulse(turn: Turn, alert: Alert) -> str | None:
@@ -201,6 +222,8 @@ _GONE: dict[str, Callable[[Turn, Alert], str | None]] = {
     "grading_late": _done("grading"),
     "handoff_missed": _hand_off,
     "phase_stalled": _stalled,
+    "gate_blocked": _held,
+    "gate_error": _in_error,
     "processor_stale": _pulse,
     "processor_dead": _pulse,
     "run_storm": _storm,

@@ -28,6 +28,14 @@ def wall_instant(game_date: str, days: int, at: str, zone_name: str) -> datetime
     return datetime.combine(day, time(int(hour), int(minute)), zone(zone_name)).astimezone(UTC)
 
 
+@lru_cache(maxsize=4096)
+def wall_from_midnight(game_date: str, minutes: int, zone_name: str) -> datetime:
+    """The UTC instant of the wall-clock time that stands `minutes` after (before, if negative) the midnight ending
+    `game_date`: 17:00 the day before is -1860 also on a day with 23 or 25 hours."""
+    midnight = datetime.combine(date.fromisoformat(game_date) + timedelta(days=1), time())
+    return (midnight + timedelta(minutes=minutes)).replace(tzinfo=zone(zone_name)).astimezone(UTC)
+
+
 def midnight_ending(game_date: str, zone_name: str) -> datetime:
     """The UTC instant of the midnight that ends `game_date`."""
     return wall_instant(game_date, 1, "00:00", zone_name)
@@ -40,9 +48,15 @@ def league_date(now: datetime, zone_name: str) -> str:
 
 def received_when(game_date: str, now: datetime, zone_name: str) -> Received:
     """Whether `now` falls before, on or after `game_date` in the league's zone (orchestration 1.6)."""
-    if now < wall_instant(game_date, 0, "00:00", zone_name):
+    begins, ends = _bounds(game_date, zone_name)
+    if now < begins:
         return "before"
-    return "on" if now < midnight_ending(game_date, zone_name) else "after"
+    return "on" if now < ends else "after"
+
+
+@lru_cache(maxsize=4096)
+def _bounds(game_date: str, zone_name: str) -> tuple[datetime, datetime]:
+    return wall_instant(game_date, 0, "00:00", zone_name), midnight_ending(game_date, zone_name)
 
 
 def next_date(game_date: str) -> str:

@@ -23,7 +23,7 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
         return {key: fill(item, values) for key, item in template.items()}
     if isinstance(template, list | tuple):
         return [fill(item, values) for item in template]
-    if not isinstance(template, str):
+    if not isinstance(template, str) or "{" not in template:
         return template
     if template.startswith("{") and template.endswith("}") and template[1:-1] in values:
         return values[template[1:-1]]
@@ -50,7 +50,8 @@ def common_values(turn: Turn, *, cycle: str, reason: str) -> dict[str, Any]:
 def previous_values(turn: Turn, cycle: str, previous: Step | None) -> dict[str, Any]:
     """What a template can say of the phase before the one it starts."""
     if previous is None:
-        return {"expected": [], "completed": [], "completed_count": 0, "missing": [], "missing_count": 0}
+        names = ("expected", "completed", "missing", "missing_tables")
+        return {**{name: [] for name in names}, "completed_count": 0, "missing_count": 0}
     stands = standing(turn.state, turn.definition, cycle, previous)
     tables = [turn.definition.processor_of[name].table for name in stands.missing]
     return {
@@ -71,7 +72,7 @@ def trigger_phase(turn: Turn, cycle: str, step: Step, previous: Step | None, *, 
     stream = turn.state.stream
     for spec in turn.definition.phase_of[step.phase].commands:
         fan_out = spec.per == "previous_processor" and previous is not None
-        for target in previous.expected if fan_out and previous is not None else ("",):
+        for target in values["expected"] if fan_out else ("",):
             turn.emit(
                 CommandRequested(
                     command_id=derive_id("trigger", stream, cycle, step.phase, spec.topic, target, retries),
@@ -86,17 +87,30 @@ def trigger_phase(turn: Turn, cycle: str, step: Step, previous: Step | None, *, 
             )
 
 
-def ask_measures(turn: Turn, cycle: str, phase: str, boundary: str, names: list[str]) -> None:
+def ask_measures(
+    turn: Turn, boundary: str, names: list[str], *, cycle: str | None = None, phase: str | None = None
+) -> None:
     """Ask the edge to measure a boundary; the answer comes back as `measures_observed`."""
     state = turn.state
     turn.emit(
         CommandRequested(
-            command_id=derive_id("measure", turn.fact.id, cycle, boundary),
+            command_id=derive_id("measure", turn.fact.id, cycle or "", boundary),
             kind="measure",
-            topic=f"probe:{boundary}",
+            topic=probe_topic(boundary),
             payload={"sport": state.sport, "game_date": state.game_date, "boundary": boundary, "measures": names},
             ordering_key=state.stream,
             cycle=cycle,
             phase=phase,
         )
     )
+
+
+def probe_topic(boundary: str) -> str:
+    """Where the edge is asked to measure `boundary`."""
+    return f"probe:{boundary}"
+
+
+def asked_already(turn: Turn, boundary: str) -> bool:
+    """True where this turn has asked to measure `boundary`: a late tick meets several reasons to, one is enough."""
+    topic = probe_topic(boundary)
+    return any(isinstance(event.data, CommandRequested) and event.data.topic == topic for event in turn.events)

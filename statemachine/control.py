@@ -118,22 +118,29 @@ def _alert_changes(state: ControlState, event: Event) -> dict[str, object]:
 
 def decide(state: ControlState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
     """The events that `fact` causes."""
+    return decide_and_fold(state, fact, now, definition)[0]
+
+
+def decide_and_fold(
+    state: ControlState, fact: Fact, now: datetime, definition: Definition
+) -> tuple[list[Event], ControlState]:
+    """What `decide` gives, and the state after it."""
     if fact.id in state.recent:
-        return []
+        return [], state
     working = Working(state, fact, now, definition, fold=evolve)
     data = fact.data
     if isinstance(data, Ticked):
         _tick(working, data)
-        return working.events
+        return working.events, working.state
     if isinstance(data, DefinitionPublished) and data.definition in state.definitions:
-        return []
+        return [], state
     working.emit(data)
     if isinstance(data, WorkflowDecided):
         for subject in (data.workflow, "-"):
             _resolve(working, "workflow_silent", subject, f"{data.workflow} decided {data.action}")
     elif isinstance(data, MessageRejected):
         _rejected(working, data)
-    return working.events
+    return working.events, working.state
 
 
 def _rejected(working: Working[ControlState], data: MessageRejected) -> None:

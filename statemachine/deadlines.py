@@ -14,13 +14,13 @@ from events.catalogue import DeadlineElapsed
 from statemachine import heals
 from statemachine.alerts import coverage, phase_done, precompute_shortfall, raise_alert
 from statemachine.calendar import midnight_ending, wall_instant
-from statemachine.commands import ask_measures, trigger_phase
+from statemachine.commands import ask_measures, asked_already, trigger_phase
 from statemachine.definition import Cycle, Definition, Due
 from statemachine.judgement import judge_gate
 from statemachine.machine import CycleModel, settle_cycle
 from statemachine.opening import opens_at, parks_at
 from statemachine.readiness import standing, waits_met
-from statemachine.state import CycleState, DateState, expected_count
+from statemachine.state import CycleState, DateState, expected_count, is_quiet
 from statemachine.turn import Turn
 
 Deadline = tuple[datetime, str]
@@ -32,7 +32,7 @@ PROBE_AHEAD = timedelta(minutes=5)
 
 def deadlines(state: DateState, definition: Definition) -> list[Deadline]:
     """All deadlines still ahead or due and not acted on, the earliest first."""
-    if state.status == "no_games" or state.halted:
+    if is_quiet(state):
         return []
     elapsed = set(state.elapsed)
     found = [item for item in _all(state, definition) if item[1] not in elapsed]
@@ -64,7 +64,8 @@ def _of_cycle(state: DateState, definition: Definition, cycle: Cycle) -> Iterato
     at = state.cycles.get(cycle.name) or CycleState()
     if at.state in ("done", "parked"):
         return
-    yield parks_at(state, definition, cycle), f"park:{cycle.name}"
+    again = f":{at.resumed_at.isoformat()}" if at.resumed_at is not None else ""
+    yield parks_at(state, definition, cycle), f"park:{cycle.name}{again}"
     if at.state == "idle":
         yield opens_at(state, definition, cycle), f"open:{cycle.name}"
         return
@@ -109,8 +110,6 @@ _IN_KIND: dict[str, Callable[[DateState, Definition, Cycle, CycleState, str], It
 
 
 def _of_date(state: DateState, definition: Definition) -> Iterator[Deadline]:
-    if expected_count(state) == 0:
-        return
     rules = definition.alerts
     midnight = midnight_ending(state.game_date, definition.timezone)
     for band in rules.box_score_bands:
@@ -193,9 +192,10 @@ def _probe(turn: Turn, _arguments: list[str]) -> None:
     measure = turn.definition.alerts.box_score_measure
     for gate in turn.definition.gates:
         seen = turn.state.measures.get(gate.name)
-        young = seen is not None and turn.now - seen.at < PROBE_AHEAD
-        if gate.probe and measure in gate.measures and not young:
-            ask_measures(turn, "", "", gate.name, [measure])
+        at = seen.observed_at.get(measure) if seen is not None else None
+        young = at is not None and turn.now - at < PROBE_AHEAD
+        if gate.probe and measure in gate.measures and not young and not asked_already(turn, gate.name):
+            ask_measures(turn, gate.name, [measure])
 
 
 def _box_scores(turn: Turn, arguments: list[str]) -> None:

@@ -24,6 +24,7 @@ from events.catalogue import (
     MeasuresObserved,
     ObservationRecorded,
     OperatorActed,
+    PhaseMoved,
     ProgressReported,
     PulseChanged,
     RunStarted,
@@ -36,11 +37,11 @@ from statemachine.alerts import raise_alert, resolve, resolve_what_is_gone, runs
 from statemachine.calendar import received_when
 from statemachine.deadlines import deadlines, elapse
 from statemachine.definition import Definition
-from statemachine.machine import CycleModel, settle_cycle
+from statemachine.machine import CycleModel, has_place, settle_cycle
 from statemachine.naming import canonical
 from statemachine.operators import act
 from statemachine.schedule import compare
-from statemachine.state import DateState, expected_count
+from statemachine.state import DateState, has_no_games
 from statemachine.turn import Turn
 
 DEADLINES_PER_TICK_MAX = 500
@@ -50,13 +51,20 @@ DEADLINES_PER_TICK_MAX = 500
 def decide(state: DateState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
     """The events that `fact` causes on `state` at `now`. Raises CommandNotAllowed for an operator's command that the
     state does not allow, KeyError for a fact that belongs to another kind of stream."""
+    return decide_and_fold(state, fact, now, definition)[0]
+
+
+def decide_and_fold(
+    state: DateState, fact: Fact, now: datetime, definition: Definition
+) -> tuple[list[Event], DateState]:
+    """What `decide` gives, and the state after it, which deciding had to fold anyway."""
     if fact.id in state.recent:
-        return []
+        return [], state
     turn = Turn(state, fact, now, definition)
     _REACTION[type(fact.data)](turn, fact.data)
     if turn.progressed or len(turn.events) > 1 or type(fact.data) in _MAY_RESOLVE:
         _conclude(turn)
-    return turn.events
+    return turn.events, turn.state
 
 
 def is_terminal(state: DateState) -> bool:
@@ -80,19 +88,23 @@ def status_of(state: DateState, definition: Definition) -> tuple[str, str]:
     """The status of the date as a whole and why: that of the latest cycle that has opened."""
     if state.halted:
         return "halted", "an operator halted the date"
-    if expected_count(state) == 0:
+    if has_no_games(state):
         return "no_games", "no game is expected"
-    opened = [(state.cycles[c.name].opened_at, c.name) for c in definition.cycles if c.name in state.cycles]
-    if not opened:
+    name, latest = "", None
+    for cycle in definition.cycles:
+        at = state.cycles.get(cycle.name)
+        if at is not None and at.opened_at is not None and (latest is None or at.opened_at >= latest):
+            name, latest = cycle.name, at.opened_at
+    if latest is None:
         return "scheduled", "no cycle has opened"
-    _at, name = max((at, name) for at, name in opened if at is not None)
     where = state.cycles[name].state
     if where == "done":
         last = definition.cycles[-1].name
         return ("complete" if name == last else "active"), f"{name} is done"
     if where == "parked":
         return "parked", f"{name} needs a person"
-    return ("blocked" if where.endswith("_blocked") else "active"), f"{name} is {where}"
+    looked_at_again = where.endswith("_gate") and state.cycles[name].rechecks > 0
+    return ("blocked" if where.endswith("_blocked") or looked_at_again else "active"), f"{name} is {where}"
 
 
 # --- reactions ----------------------------------------------------------------------------------------------------
@@ -107,7 +119,7 @@ def _completion(turn: Turn, data: CompletionRecorded) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, data.output_table)
     cycle = _cycle_of(turn, data.phase)
     before = state.work.get(f"{cycle}/{data.phase}/{processor}")
-    if before is not None and data.run is not None and f"{data.run}:{data.status}" in before.seen:
+    if _said_already(turn, data.phase, processor, data.run, data.status):
         return
     turn.emit(replace(data, processor=processor, cycle=cycle))
     if processor is None:
@@ -119,6 +131,18 @@ def _completion(turn: Turn, data: CompletionRecorded) -> None:
     _storm(turn, processor, len(after.run_seconds))
     if before is None or before.done_at != after.done_at:
         _progressed(turn, cycle, data.phase, processor, first=before is None or before.done_at is None)
+
+
+def _said_already(turn: Turn, phase: str, processor: str | None, run: str | None, status: str) -> bool:
+    """The business key (design 4): this run of this processor has said this before, in whatever cycle it was heard."""
+    if run is None:
+        return False
+    said = f"{run}:{status}"
+    for cycle in turn.definition.cycles:
+        work = turn.state.work.get(f"{cycle.name}/{phase}/{processor}")
+        if work is not None and said in work.seen:
+            return True
+    return False
 
 
 def _progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first: bool) -> None:
@@ -139,24 +163,33 @@ def _progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, firs
 def _started(turn: Turn, data: RunStarted) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, None)
     cycle = _cycle_of(turn, data.phase)
-    before = turn.state.work.get(f"{cycle}/{data.phase}/{processor}")
-    if before is not None and data.run is not None and f"{data.run}:started" in before.seen:
+    if _said_already(turn, data.phase, processor, data.run, "started"):
         return
     turn.emit(replace(data, processor=processor, cycle=cycle))
-    if processor is None or cycle is None:
+    if processor is None:
         _unmapped(turn, data.phase, data.published_name)
+    if processor is None or cycle is None:
         return
     _storm(turn, processor, len(turn.state.work[f"{cycle}/{data.phase}/{processor}"].run_seconds))
     _settle_opened(turn, cycle)
 
 
 def _progress(turn: Turn, data: ProgressReported) -> None:
-    turn.emit(replace(data, cycle=_cycle_of(turn, data.phase)))
+    cycle = _cycle_of(turn, data.phase)
+    turn.emit(replace(data, cycle=cycle))
+    at = turn.state.cycles.get(cycle or "")
+    if cycle is not None and at is not None and at.state == f"{data.phase}_waiting":
+        settle_cycle(turn, turn.definition.cycle_of[cycle])
 
 
 def _cycle_of(turn: Turn, phase: str) -> str | None:
+    """The cycle a message of `phase` belongs to: that of its receive time, unless a later one with that phase has
+    opened already. On two game dates of five the overnight cycle opens before midnight."""
     definition = turn.definition
     received = received_when(turn.state.game_date, turn.now, definition.timezone)
+    for later in definition.later_cycles(phase, received):
+        if later in turn.state.cycles:
+            return later
     return definition.cycle_for(phase, received)
 
 
@@ -184,17 +217,16 @@ def _storm(turn: Turn, processor: str, remembered: int) -> None:
 def _measures(turn: Turn, data: MeasuresObserved) -> None:
     turn.emit(data)
     for cycle in turn.definition.cycles:
-        at = turn.state.cycles.get(cycle.name)
-        if at is None or at.phase is None or cycle.step_of[at.phase].gate != data.boundary:
+        model = CycleModel(turn, cycle)
+        if model.step.gate != data.boundary:
             continue
-        if at.state == f"{at.phase}_blocked":
-            model = CycleModel(turn, cycle)
+        if model.state == f"{model.step.phase}_blocked":
             model.fire("recheck", "measured again")
-            model.settle()
-        elif at.state == f"{at.phase}_gate":
-            model = CycleModel(turn, cycle)
+        elif model.state == f"{model.step.phase}_gate":
             model.on_measures()
-            model.settle()
+        else:
+            continue
+        model.settle()
 
 
 def _schedule(turn: Turn, data: SchedulePublished) -> None:
@@ -208,6 +240,20 @@ def _schedule(turn: Turn, data: SchedulePublished) -> None:
             if at is not None and at.phase is not None and at.state == f"{at.phase}_blocked":
                 CycleModel(turn, cycle).fire("recheck", "the schedule changed")
             _settle_opened(turn, cycle.name)
+
+
+def _adopted(turn: Turn, data: DefinitionAdopted) -> None:
+    turn.emit(data)
+    for cycle in turn.definition.cycles:
+        at = turn.state.cycles.get(cycle.name)
+        if at is not None and not has_place(cycle, at):
+            reason = f"{data.definition} has no {at.state} of {at.phase}: nobody else can say how to go on"
+            first = cycle.phases[0]
+            turn.emit(
+                PhaseMoved(
+                    cycle=cycle.name, source=at.state, trigger="displace", dest="parked", phase=first, reason=reason
+                )
+            )
 
 
 def _operator(turn: Turn, data: OperatorActed) -> None:
@@ -251,7 +297,7 @@ def _finished(seen: tuple[str, ...], at: datetime | None, data: PulseChanged) ->
 
 
 _REACTION: dict[type, Callable[[Turn, Any], None]] = {
-    DefinitionAdopted: _record,
+    DefinitionAdopted: _adopted,
     SchedulePublished: _schedule,
     CompletionRecorded: _completion,
     RunStarted: _started,

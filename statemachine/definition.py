@@ -1,6 +1,6 @@
 """The definition: a pipeline described as data, and the questions that the core asks of it.
 
-A definition is read from TOML at the edge (`handlers/definitions.py`), checked whole (`statemachine/soundness.py`) and
+A definition is read from TOML at the edge (`handlers/definitions.py`), checked whole (`statemachine/soundness/`) and
 identified by the hash of its canonical bytes, environment overrides included. Nothing about NBA or MLB stands in code.
 Durations carry their unit in their name; thresholds say in their name which side they mean: `block_below = 0.8` blocks
 0.7999 and lets 0.8 pass, `block_above = 50` lets 50 pass and blocks 50.01.
@@ -19,6 +19,9 @@ from events.values import Mode, Severity
 
 Anchor = Literal["first_tip", "last_tip", "midnight"]
 """`midnight` is the midnight that ends the game date, in the league's zone."""
+
+RECEIVED = ("before", "on", "after")
+"""When a message comes, seen from its game date: the order of the cycles."""
 
 OnError = Literal["block", "warn", "pass"]
 
@@ -41,10 +44,6 @@ class Processor(Spec, frozen=True, kw_only=True):
     depends_on: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
-
-    def expected_on(self, game_date: str) -> bool:
-        """True where the processor's source was switched on for `game_date`."""
-        return in_force(self, game_date)
 
     @property
     def known_as(self) -> tuple[str, ...]:
@@ -242,10 +241,6 @@ class Heal(Spec, frozen=True, kw_only=True):
     since: str | None = None
     until: str | None = None
 
-    def applies_on(self, game_date: str) -> bool:
-        """True where the repair makes sense for `game_date`."""
-        return in_force(self, game_date)
-
 
 class ServiceLevel(Spec, frozen=True, kw_only=True):
     """A promise per date. `phase` done by `due`, or `measure` coverage of at least `share` within `hours` of midnight;
@@ -342,14 +337,26 @@ class Definition(Spec, frozen=True, kw_only=True):
 
     @cached_property
     def _cycle_choice(self) -> dict[tuple[str, str], str | None]:
-        order = ("before", "on", "after")
         choice: dict[tuple[str, str], str | None] = {}
         for phase in self.phases:
             able = {cycle.received: cycle.name for cycle in self.cycles if phase.name in cycle.phases}
-            for place, received in enumerate(order):
-                ranked = (*order[place:], *reversed(order[:place]))
+            for place, received in enumerate(RECEIVED):
+                ranked = (*RECEIVED[place:], *reversed(RECEIVED[:place]))
                 choice[phase.name, received] = next((able[name] for name in ranked if name in able), None)
         return choice
+
+    @cached_property
+    def _later_cycles(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        later: dict[tuple[str, str], tuple[str, ...]] = {}
+        for phase in self.phases:
+            able = {cycle.received: cycle.name for cycle in self.cycles if phase.name in cycle.phases}
+            for place, received in enumerate(RECEIVED):
+                later[phase.name, received] = tuple(able[r] for r in reversed(RECEIVED[place + 1 :]) if r in able)
+        return later
+
+    def later_cycles(self, phase: str, received: str) -> tuple[str, ...]:
+        """The cycles of `phase` whose messages are received after those received `received`, the latest first."""
+        return self._later_cycles.get((phase, received), ())
 
     def cycle_for(self, phase: str, received: str) -> str | None:
         """The cycle a message of `phase` belongs to when received `before`, `on` or `after` its game date: the one of

@@ -49,7 +49,7 @@ from statemachine.state import (
     Sent,
     Work,
     alert_key,
-    expected_count,
+    has_no_games,
 )
 
 Changes = dict[str, Any]
@@ -91,7 +91,7 @@ def counts(state: DateState, data: CompletionRecorded) -> bool:
     the date has games and the message counted them (incident I5: success with zero rows is `empty`, not complete)."""
     if data.processor is None or data.status not in COUNTING:
         return False
-    return data.record_count != 0 or expected_count(state) == 0
+    return data.record_count is None or data.record_count > 0 or has_no_games(state)
 
 
 def _definition(_state: DateState, _event: Event, data: DefinitionAdopted) -> Changes:
@@ -130,7 +130,8 @@ def _completion(state: DateState, event: Event, data: CompletionRecorded) -> Cha
     at = event.recorded_at
     done = counts(state, data)
     keep = before.done_at is not None and not done
-    numbers = {name: float(data.extra[name]) for name in NUMBERS & data.extra.keys() if _is_number(data.extra[name])}
+    known = sorted(NUMBERS & data.extra.keys())  # a set has another order under every hash seed
+    numbers = {name: float(data.extra[name]) for name in known if _is_number(data.extra[name])}
     work = Work(
         status=data.status,
         at=at,
@@ -195,8 +196,13 @@ def _alive(state: DateState, cycle: str, phase: str, at: datetime) -> Changes:
 
 def _measures(state: DateState, event: Event, data: MeasuresObserved) -> Changes:
     before = state.measures.get(data.boundary)
-    merged = {**(before.measures if before is not None else {}), **data.measures}
-    return {"measures": {**state.measures, data.boundary: Seen(at=event.recorded_at, measures=merged)}}
+    at = event.recorded_at
+    merged = Seen(
+        at=at,
+        measures={**(before.measures if before is not None else {}), **data.measures},
+        observed_at={**(before.observed_at if before is not None else {}), **dict.fromkeys(data.measures, at)},
+    )
+    return {"measures": {**state.measures, data.boundary: merged}}
 
 
 def _operator(state: DateState, event: Event, data: OperatorActed) -> Changes:
@@ -220,22 +226,43 @@ def _moved(state: DateState, event: Event, data: PhaseMoved) -> Changes:
     before = state.cycles.get(data.cycle) or CycleState()
     at = event.recorded_at
     same_phase = before.phase == data.phase
+    same_run = same_phase and data.trigger != "retry"
     after = CycleState(
         state=data.dest,
         phase=data.phase,
         since=at,
         opened_at=before.opened_at or at,
-        progress_at=before.progress_at if same_phase and data.trigger != "retry" else at,
-        commanded_at=before.commanded_at if same_phase and data.trigger != "retry" else None,
-        commands=before.commands if same_phase and data.trigger != "retry" else (),
-        sends=before.sends if same_phase and data.trigger != "retry" else 0,
+        progress_at=before.progress_at if same_run and data.trigger != "resume" else at,
+        commanded_at=before.commanded_at if same_run else None,
+        commands=before.commands if same_run else (),
+        sends=before.sends if same_run else 0,
         rechecks=before.rechecks + (data.trigger == "recheck") if same_phase else 0,
         retries=before.retries + (data.trigger == "retry") if same_phase else 0,
         counted_from=at if data.trigger == "retry" else (before.counted_from if same_phase else None),
+        resumed_at=at if data.trigger == "resume" else before.resumed_at,
         missing=data.missing,
         degraded=tuple(dict.fromkeys((*before.degraded, *data.degraded))),
     )
-    return {"cycles": {**state.cycles, data.cycle: after}}
+    return {"cycles": {**state.cycles, data.cycle: after}, "elapsed": _still_ahead(state.elapsed, before, data)}
+
+
+def _still_ahead(elapsed: tuple[str, ...], before: CycleState, data: PhaseMoved) -> tuple[str, ...]:
+    """The deadlines acted on, without those that cannot come again: of a state that was left, those named after the
+    instant it began; of a phase that was left, all. So the state does not grow with a long history."""
+    left = before.phase != data.phase or data.dest in ("done", "parked")
+
+    def gone(name: str) -> bool:
+        kind, _, rest = name.partition(":")
+        if kind in _OF_STATE:
+            return rest.startswith(f"{data.cycle}:")
+        return left and kind in _OF_PHASE and rest.startswith(f"{data.cycle}:{before.phase}:")
+
+    return tuple(name for name in elapsed if not gone(name))
+
+
+_OF_STATE = frozenset({"recheck", "measure"})
+_OF_PHASE = frozenset({"stall", "ready", "handoff"})
+"""Kinds of deadlines, the first part of their names, by what they belong to; the second part is the cycle."""
 
 
 def _evaluated(state: DateState, event: Event, data: GateEvaluated) -> Changes:

@@ -6,7 +6,9 @@ what that means. A measure that is present and null was not applicable and is `s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -14,7 +16,7 @@ from events.catalogue import GateEvaluated
 from events.values import Check, Measure, Mode, Severity, Verdict
 from statemachine.definition import CheckSpec, Definition, Gate, OnError, Step, in_force
 from statemachine.readiness import Standing, standing
-from statemachine.state import DateState, expected_count, work_of
+from statemachine.state import DateState, Work, expected_count, work_of
 
 NOT_MEASURED = Measure(error="not measured")
 
@@ -49,32 +51,52 @@ def step_tables(definition: Definition, step: Step, game_date: str) -> dict[str,
     return {p.name: table_measure(p.table) for p in found if p.table is not None and in_force(p, game_date)}
 
 
-def wanted_measures(definition: Definition, gate: Gate, step: Step, game_date: str) -> list[str]:
-    """The names to probe for, with `table_rows.*` spelled out."""
+def wanted_measures(definition: Definition, gate: Gate, step: Step, cycle: str, game_date: str) -> list[str]:
+    """The names to probe for in `cycle`, with `table_rows.*` spelled out; what only checks of other cycles read is left
+    out, for games that are yet to be played have no coverage."""
     tables = sorted(step_tables(definition, step, game_date).values())
-    return [name for item in gate.measures for name in (tables if item == "table_rows.*" else [item])]
+    names = [name for item in gate.measures for name in (tables if item == "table_rows.*" else [item])]
+    read = {name for spec in gate.checks if applies(spec, cycle) for name in (spec.measure, spec.of)}
+    elsewhere = {name for spec in gate.checks if not applies(spec, cycle) for name in (spec.measure, spec.of)}
+    return [name for name in names if name in read or name not in elsewhere]
+
+
+def applies(spec: CheckSpec, cycle: str) -> bool:
+    """True where the check is made in `cycle`."""
+    return not spec.cycles or cycle in spec.cycles
 
 
 def known_measures(state: DateState, cycle: str, step: Step, gate: Gate) -> dict[str, Measure]:
-    """What is known at the boundary: what messages carried, then what was probed, then the schedule of the moment."""
+    """What is known at the boundary: what messages carried and what was probed, of both the later, and the games that
+    the schedule of the moment expects."""
     work = work_of(state, cycle, step.phase).values()
-    known: dict[str, Measure] = {}
-    numbers = {name: value for item in work if item.done_at is not None for name, value in item.numbers.items()}
-    for name, sources in MESSAGE_MEASURES.items():
-        value = next((numbers[source] for source in sources if source in numbers), None)
-        if value is not None:
-            known[name] = Measure(value=value)
+    said = _said(work)
+    known = {name: measure for name, (_at, measure) in said.items()}
     rows = [item.rows for item in work if item.rows is not None]
     if rows:
         known["scrape_records"] = Measure(value=float(min(rows)))
     games = [item.games for item in work if item.games is not None]
     known["scrape_games"] = Measure(value=float(max(games)) if games else None)
     seen = state.measures.get(gate.name)
-    known.update(seen.measures if seen is not None else {})
+    if seen is not None:
+        at = seen.observed_at
+        known |= {n: m for n, m in seen.measures.items() if n not in said or said[n][0] <= at[n]}
     expected = expected_count(state)
     if expected is not None:
         known["games_expected"] = Measure(value=float(expected))
     return known
+
+
+def _said(work: Iterable[Work]) -> dict[str, tuple[datetime, Measure]]:
+    """The measures that completions carried, each the latest, with its instant."""
+    found: dict[str, tuple[datetime, Measure]] = {}
+    done = [(item.done_at, item.numbers) for item in work if item.done_at is not None]
+    for at, numbers in sorted(done, key=itemgetter(0)):
+        for name, sources in MESSAGE_MEASURES.items():
+            value = next((numbers[source] for source in sources if source in numbers), None)
+            if value is not None:
+                found[name] = at, Measure(value=value)
+    return found
 
 
 def evaluate(state: DateState, definition: Definition, cycle: str, step: Step) -> GateEvaluated:
@@ -88,7 +110,7 @@ def evaluate(state: DateState, definition: Definition, cycle: str, step: Step) -
         measures=known_measures(state, cycle, step, gate),
         tables=step_tables(definition, step, state.game_date),
     )
-    specs = [spec for spec in gate.checks if not spec.cycles or cycle in spec.cycles]
+    specs = [spec for spec in gate.checks if applies(spec, cycle)]
     checks = tuple(CHECKS[spec.kind](spec, view) for spec in specs) if mode != "disabled" else ()
     blocking = _worst(checks, specs, gate)
     return GateEvaluated(
@@ -198,7 +220,7 @@ def _critical_processors(spec: CheckSpec, view: View) -> Check:
 def _tables_of_completed(spec: CheckSpec, view: View) -> Check:
     tables = {name: view.tables[name] for name in view.stands.completed if name in view.tables}
     rows = {name: _read(view, table) for name, table in tables.items()}
-    empty = [name for name, measure in rows.items() if measure.error is None and not measure.value]
+    empty = [name for name, measure in rows.items() if measure.error is None and not has_rows(measure)]
     if empty:
         return _check(spec, "block", float(len(rows) - len(empty)), f"no rows from {', '.join(empty)}")
     unread = [f"{tables[name]}: {measure.error}" for name, measure in rows.items() if measure.error is not None]
@@ -223,13 +245,18 @@ def _tables(spec: CheckSpec, view: View) -> Check:
     return _check(spec, "warn" if missing else "pass", float(len(full)), basis + missing)
 
 
+def has_rows(measure: Measure) -> bool:
+    """True where rows were counted; some say a number below zero where there are none (orchestration 4.4)."""
+    return measure.value is not None and measure.value > 0
+
+
 def _rows_of(view: View) -> tuple[list[str], list[str], list[str]]:
     full: list[str] = []
     empty: list[str] = []
     unread: list[str] = []
     for name, table in view.tables.items():
         measure = _read(view, table)
-        (unread if measure.error is not None else full if measure.value else empty).append(name)
+        (unread if measure.error is not None else full if has_rows(measure) else empty).append(name)
     return full, empty, unread
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from events.catalogue import CommandRequested, GateEvaluated, HealRequested, HealResolved, HealSuppressed
 from events.codec import derive_id
 from statemachine.alerts import raise_alert, resolve
+from statemachine.calendar import midnight_ending
 from statemachine.commands import common_values, fill
 from statemachine.definition import Definition, Heal, Step, in_force
 from statemachine.readiness import standing
@@ -31,7 +32,7 @@ def after_evaluation(turn: Turn, evaluation: GateEvaluated) -> None:
         if check is None:
             continue
         if check.verdict == "pass":
-            _settle_if_open(turn, heal.name, f"{check.check}: {check.basis}")
+            _settle(turn, heal.name, f"{check.check}: {check.basis}")
         elif check.verdict in ("block", "warn"):
             cause = f"{evaluation.gate}: {check.check} {check.basis}"
             want(turn, heal, _missing_games(turn), cause, evaluation.cycle)
@@ -45,18 +46,15 @@ def missing_in(turn: Turn, cycle: str, step: Step, cause: str) -> None:
             want(turn, heal, missing, cause, cycle)
 
 
-def want(turn: Turn, heal: Heal, targets: tuple[str, ...], cause: str, cycle: str, *, by_person: bool = False) -> None:
-    """Ask for a repair of `targets` if it may be asked for; otherwise say why not, once. A heal whose command is one
-    per target is a component per target; otherwise one call repairs them all, for the service knows their order."""
+def want(turn: Turn, heal: Heal, targets: tuple[str, ...], cause: str, cycle: str) -> None:
+    """Ask for a repair of `targets` if it may be asked for; otherwise say why not, once."""
     if heal.mode == "off" or not in_force(heal, turn.state.game_date):
         return
     if not may_start(turn.state, turn.definition, heal, turn.now):
         return
-    groups = [(target,) for target in targets] if heal.command.per == "target" else [targets]
-    for group in groups:
-        component = f"{heal.name}/{group[0]}" if heal.command.per == "target" else heal.name
+    for component, group in _components(heal, targets):
         known = turn.state.heals.get(component) or HealState()
-        refusal = _refusal(turn, heal, known, by_person=by_person)
+        refusal = _refusal(turn, heal, known, by_person=False)
         if refusal is None:
             _request(turn, Request(heal, component, group, cause, cycle, known.attempt + 1))
         elif refusal[0] not in ("pending", known.suppressed):
@@ -65,22 +63,53 @@ def want(turn: Turn, heal: Heal, targets: tuple[str, ...], cause: str, cycle: st
                 raise_alert(turn, "heal_exhausted", "critical", f"{component}: {refusal[1]}", subject=component)
 
 
-def by_person(turn: Turn, heal: Heal, cause: str) -> None:
-    """Ask for `heal` because a person said so: no approval is waited for; cool-down and cap still hold."""
-    targets = _missing_games(turn)
-    if heal.phase is not None:
-        steps = [(c.name, c.step_of[heal.phase]) for c in turn.definition.cycles if heal.phase in c.step_of]
-        stands = [standing(turn.state, turn.definition, cycle, step) for cycle, step in steps]
-        targets = min((item.missing for item in stands), key=len, default=())
-    want(turn, heal, targets, cause, "", by_person=True)
+def _components(heal: Heal, targets: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+    """A heal whose command is one per target is a component per target; otherwise one call repairs them all, for the
+    service knows their order."""
+    if heal.command.per == "target":
+        return [(f"{heal.name}/{target}", (target,)) for target in targets]
+    return [(heal.name, targets)]
+
+
+def by_person(turn: Turn, heal: Heal, cause: str) -> list[str]:
+    """Ask for `heal` because a person said so: no approval is waited for; cool-down and cap still hold. Returns why
+    not, where nothing could be asked for."""
+    if heal.mode == "off" or not in_force(heal, turn.state.game_date):
+        return [f"{heal.name} is switched off for {turn.state.game_date}"]
+    targets = _missing_games(turn) if heal.phase is None else _whom_to_run(turn, heal.phase)
+    refusals: list[str] = []
+    asked = 0
+    for component, group in _components(heal, targets):
+        known = turn.state.heals.get(component) or HealState()
+        refusal = _refusal(turn, heal, known, by_person=True)
+        if refusal is None:
+            asked += 1
+            _request(turn, Request(heal, component, group, cause, "", known.attempt + 1))
+        else:
+            refusals.append(f"{component}: {refusal[1]}")
+    return [] if asked else refusals or [f"{heal.name} has nothing to repair"]
+
+
+def _whom_to_run(turn: Turn, phase: str) -> tuple[str, ...]:
+    """Whom the latest open cycle misses in `phase`; all of them where it misses nobody, for a person wants it again."""
+    cycles = [cycle for cycle in turn.definition.cycles if phase in cycle.step_of]
+    opened = [cycle for cycle in cycles if cycle.name in turn.state.cycles] or cycles
+    if not opened:
+        return ()
+    latest = opened[-1]
+    stands = standing(turn.state, turn.definition, latest.name, latest.step_of[phase])
+    return stands.missing or stands.completed
 
 
 def may_start(state: DateState, definition: Definition, heal: Heal, now: datetime) -> bool:
-    """False while the games it would repair have not been played (incident I4: 7,139 runs for an unplayed date)."""
+    """False while the games it would repair have not been played (incident I4: 7,139 runs for an unplayed date). Where
+    no tip-off is known, they have been when the date is over."""
     if not heal.after_games:
         return True
     tips = [game.start_utc for game in expected_games(state) if game.start_utc is not None]
-    return not tips or now >= min(tips) + timedelta(minutes=definition.game_minutes)
+    if not tips:
+        return now >= midnight_ending(state.game_date, definition.timezone)
+    return now >= min(tips) + timedelta(minutes=definition.game_minutes)
 
 
 def _refusal(turn: Turn, heal: Heal, known: HealState, *, by_person: bool) -> tuple[str, str] | None:
@@ -155,18 +184,18 @@ def _missing_games(turn: Turn) -> tuple[str, ...]:
     measure = turn.definition.alerts.box_score_measure
     found = [s.measures[measure].value for s in turn.state.measures.values() if measure in s.measures]
     games = [game.game_id for game in expected_games(turn.state)]
-    present = int(found[0]) if found and found[0] is not None else 0
+    present = max(0, int(found[0])) if found and found[0] is not None else 0
     return tuple(games[present:])
 
 
 def judge_open(turn: Turn) -> None:
-    """Settle the open heals of processors that have all completed since, and those that could not be sent at all."""
+    """Settle the heals of processors that have all completed since, and those that could not be sent at all."""
     phases = {heal.name: heal.phase for heal in turn.definition.heals}
     for component, known in list(turn.state.heals.items()):
-        if known.requested_at is None or known.outcome is not None:
+        if known.requested_at is None:
             continue
         since = known.requested_at
-        if known.permanent:
+        if known.permanent and known.outcome is None:
             detail = "it could not be sent, and never will"
             turn.emit(HealResolved(component=component, attempt=known.attempt, outcome="failed", detail=detail))
         elif (
@@ -174,7 +203,7 @@ def judge_open(turn: Turn) -> None:
             and known.targets
             and all(completed_since(turn.state, target, since) for target in known.targets)
         ):
-            _settle_if_open(turn, component, f"{', '.join(known.targets)} completed after the request")
+            _settle(turn, component, f"{', '.join(known.targets)} completed after the request")
 
 
 def completed_since(state: DateState, processor: str, since: datetime) -> bool:
@@ -197,8 +226,9 @@ def overdue(turn: Turn, component: str) -> None:
         )
 
 
-def _settle_if_open(turn: Turn, component: str, detail: str) -> None:
+def _settle(turn: Turn, component: str, detail: str) -> None:
+    """The data is there: the open attempt has healed it, and nothing is exhausted any more, however it came."""
     known = turn.state.heals.get(component)
     if known is not None and known.requested_at is not None and known.outcome is None:
         turn.emit(HealResolved(component=component, attempt=known.attempt, outcome="healed", detail=detail))
-        resolve(turn, "heal_exhausted", "healed", component)
+    resolve(turn, "heal_exhausted", detail, component)

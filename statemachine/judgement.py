@@ -19,17 +19,19 @@ def ask_or_evaluate(turn: Turn, cycle: Cycle, step: Step, *, forced: bool = Fals
     assert step.gate is not None, "only a step with a gate comes here"
     gate = turn.definition.gate_of[step.gate]
     disabled = (step.gate_mode or gate.mode) == "disabled"
-    if disabled or not gate.probe or (not forced and is_fresh(turn, gate)):
+    names = wanted_measures(turn.definition, gate, step, cycle.name, turn.state.game_date)
+    if disabled or not gate.probe or (not forced and are_fresh(turn, gate, names)):
         judge_gate(turn, cycle, step)
     else:
-        names = wanted_measures(turn.definition, gate, step, turn.state.game_date)
-        ask_measures(turn, cycle.name, step.phase, gate.name, names)
+        ask_measures(turn, gate.name, names, cycle=cycle.name, phase=step.phase)
 
 
-def is_fresh(turn: Turn, gate: Gate) -> bool:
-    """True where the boundary was measured within `measure_age_minutes`."""
+def are_fresh(turn: Turn, gate: Gate, names: list[str]) -> bool:
+    """True where the boundary was measured, and nothing known of `names` is older than `measure_age_minutes`. What is
+    not known at all is no reason to ask again: whoever measured did not say it."""
     seen = turn.state.measures.get(gate.name)
-    return seen is not None and turn.now - seen.at <= timedelta(minutes=gate.measure_age_minutes)
+    instants = [] if seen is None else [seen.observed_at[name] for name in names if name in seen.observed_at]
+    return bool(instants) and turn.now - min(instants) <= timedelta(minutes=gate.measure_age_minutes)
 
 
 def judge_gate(turn: Turn, cycle: Cycle, step: Step) -> None:
@@ -50,7 +52,7 @@ def _alert(turn: Turn, evaluation: GateEvaluated) -> None:
     if outcome == "block":
         severity = block_severity(evaluation, turn.definition.gate_of[gate])
         raise_alert(turn, "gate_blocked", severity, detail, subject=gate, numbers=numbers)
-    else:
+    elif evaluation.blocking_outcome in ("pass", "warn"):
         resolve(turn, "gate_blocked", f"{gate} {outcome}", gate)
     if _unmeasured(bad):
         severity = "critical" if outcome == "error" else "warning"

@@ -15,13 +15,12 @@ from transitions import Machine
 
 from events.catalogue import OperatorActed, PhaseMoved
 from statemachine import heals
-from statemachine.alerts import QUIET
 from statemachine.commands import trigger_phase
 from statemachine.definition import Cycle, Definition, Step
-from statemachine.judgement import ask_or_evaluate
+from statemachine.judgement import ask_or_evaluate, judge_gate
 from statemachine.opening import opens_at
 from statemachine.readiness import Standing, standing, waits_met
-from statemachine.state import CycleState
+from statemachine.state import CycleState, DateState, is_quiet
 from statemachine.turn import Turn
 
 AUTOMATIC = ("open", "report", "ready", "retry", "proceed", "hold")
@@ -76,6 +75,13 @@ def _step_rows(cycle: Cycle, step: Step) -> list[Row]:
     return rows
 
 
+def has_place(cycle: Cycle, at: CycleState) -> bool:
+    """False where the table has no way on from where the cycle stands, for the definition changed under it. Such a
+    cycle is displaced to `parked` when the definition is adopted: the one move whose source no table can know."""
+    guard = f"parked_in_{at.phase}" if at.state == "parked" else None
+    return at.state == "done" or any(r.source == at.state and guard in (None, r.guard) for r in table(cycle))
+
+
 _MACHINES: dict[str, dict[str, Machine]] = {}
 
 
@@ -85,6 +91,19 @@ def machine_for(definition: Definition, cycle: Cycle) -> Machine:
     if machines is None:
         machines = _MACHINES[definition.version] = {c.name: _build(c) for c in definition.cycles}
     return machines[cycle.name]
+
+
+_GUARDS: dict[str, dict[str, dict[tuple[str, str], str | None]]] = {}
+
+
+def guards_of(definition: Definition, cycle: Cycle) -> dict[tuple[str, str], str | None]:
+    """The guard of each transition of `cycle` by (source, trigger)."""
+    guards = _GUARDS.get(definition.version)
+    if guards is None:
+        guards = _GUARDS[definition.version] = {
+            c.name: {(row.source, row.trigger): row.guard for row in table(c)} for c in definition.cycles
+        }
+    return guards[cycle.name]
 
 
 def _build(cycle: Cycle) -> Machine:
@@ -113,6 +132,7 @@ class CycleModel:
         self.cycle = cycle
         self.state = self.at.state
         self.reason = ""
+        self._stood: tuple[DateState, Standing] | None = None
 
     @property
     def at(self) -> CycleState:
@@ -122,7 +142,7 @@ class CycleModel:
     @property
     def step(self) -> Step:
         """The step of the present phase."""
-        return self.cycle.step_of[self.at.phase or self.cycle.phases[0]]
+        return self.cycle.step_of.get(self.at.phase or "") or self.cycle.steps[0]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("parked_in_"):
@@ -130,34 +150,43 @@ class CycleModel:
         raise AttributeError(name)
 
     def fire(self, trigger: str, reason: str = "") -> bool:
-        """Take the transition for `trigger` if the table has one and its guard holds."""
+        """Take the transition for `trigger` if the table has one and its guard holds; never on a quiet date."""
+        if is_quiet(self.turn.state):
+            return False
         self.reason = reason
         event = machine_for(self.turn.definition, self.cycle).events.get(trigger)
         return event is not None and bool(event.trigger(self))
+
+    def may(self, trigger: str) -> bool:
+        """True where the table has `trigger` and its guard holds: asked before the machine, which costs ten times as
+        much and would ask the guard all the same."""
+        guards = guards_of(self.turn.definition, self.cycle)
+        if (self.state, trigger) not in guards:
+            return False
+        guard = guards[self.state, trigger]
+        return guard is None or bool(getattr(self, guard)(None))
 
     def settle(self) -> None:
         """Fire the automatic triggers until none moves. Bounded: each pass goes forward along the chain, and a retry is
         counted."""
         for _ in range(8 * len(self.cycle.steps) + 8):
-            if not any(self.fire(trigger) for trigger in triggers_from(self.cycle, self.state)):
+            if not any(self.may(trigger) and self.fire(trigger) for trigger in triggers_from(self.cycle, self.state)):
                 return
         raise AssertionError(f"{self.turn.state.stream} {self.cycle.name}: the table has a loop at {self.state}")
 
     # guards
 
     def is_open(self, _event: Any) -> bool:
-        """The cycle's opening instant has come and the date has games."""
+        """The cycle's opening instant has come."""
         return self.turn.now >= opens_at(self.turn.state, self.turn.definition, self.cycle)
 
     def has_reported(self, _event: Any) -> bool:
-        """Somebody of the phase has started or completed."""
+        """Somebody of the phase has started, progressed or completed: at any time, or since the retry."""
+        at = self.at
+        if at.progress_at is not None and at.since is not None and at.progress_at > at.since:
+            return True
         prefix = f"{self.cycle.name}/{self.step.phase}/"
-        since = self.at.counted_from
-        return any(
-            since is None or (work.at is not None and work.at > since)
-            for key, work in self.turn.state.work.items()
-            if key.startswith(prefix)
-        )
+        return at.counted_from is None and any(key.startswith(prefix) for key in self.turn.state.work)
 
     def is_ready(self, _event: Any) -> bool:
         """One of the step's waits is met."""
@@ -217,19 +246,24 @@ class CycleModel:
     def on_gate(self, event: Any) -> None:
         """The boundary is reached: evaluate it if its measures are fresh, else ask for them."""
         self.turn.evaluations.pop(self.cycle.name, None)
-        forced = event.event.name == "recheck" and isinstance(self.turn.fact.data, OperatorActed)
+        said = self.turn.fact.data
+        forced = isinstance(said, OperatorActed) and said.command == "recheck"
         ask_or_evaluate(self.turn, self.cycle, self.step, forced=forced)
 
     def on_measures(self) -> None:
-        """The measures asked for have come: evaluate."""
-        ask_or_evaluate(self.turn, self.cycle, self.step)
+        """The measures asked for have come: evaluate, whatever they leave out."""
+        if not is_quiet(self.turn.state):
+            judge_gate(self.turn, self.cycle, self.step)
 
     def on_blocked(self, _event: Any) -> None:
         """The gate holds: want what is missing repaired."""
         heals.missing_in(self.turn, self.cycle.name, self.step, f"{self.step.gate} blocked")
 
     def _stands(self) -> Standing:
-        return standing(self.turn.state, self.turn.definition, self.cycle.name, self.step)
+        state = self.turn.state
+        if self._stood is None or self._stood[0] is not state:  # a guard and the callback after it ask for the same
+            self._stood = state, standing(state, self.turn.definition, self.cycle.name, self.step)
+        return self._stood[1]
 
     def _why(self, trigger: str) -> str:
         evaluation = self.turn.evaluations.get(self.cycle.name)
@@ -257,5 +291,4 @@ def triggers_from(cycle: Cycle, state: str) -> tuple[str, ...]:
 
 def settle_cycle(turn: Turn, cycle: Cycle) -> None:
     """Let the machine of `cycle` go as far as it can on the state of the turn."""
-    if turn.state.status not in QUIET:
-        CycleModel(turn, cycle).settle()
+    CycleModel(turn, cycle).settle()

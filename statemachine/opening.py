@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from statemachine.calendar import midnight_ending
+from statemachine.calendar import wall_from_midnight
 from statemachine.definition import Cycle, Definition
-from statemachine.state import DateState, expected_games
+from statemachine.state import DateState, is_expected
 
 
 def opens_at(state: DateState, definition: Definition, cycle: Cycle) -> datetime:
     """The instant at which `cycle` opens. A cycle anchored to tip-off falls back to the midnight that ends the date
     while no tip-off is known."""
-    tips = [game.start_utc for game in expected_games(state) if game.start_utc is not None]
-    if cycle.opens == "midnight" or not tips:
-        minutes = cycle.opens_minutes if cycle.opens == "midnight" else 0
-        return midnight_ending(state.game_date, definition.timezone) + timedelta(minutes=minutes)
+    if cycle.opens == "midnight":
+        return wall_from_midnight(state.game_date, cycle.opens_minutes, definition.timezone)
+    tips = [game.start_utc for game in state.games.values() if game.start_utc is not None and is_expected(state, game)]
+    if not tips:
+        return wall_from_midnight(state.game_date, 0, definition.timezone)
     anchor = min(tips) if cycle.opens == "first_tip" else max(tips)
     return anchor + timedelta(minutes=cycle.opens_minutes)
 
 
 def parks_at(state: DateState, definition: Definition, cycle: Cycle) -> datetime:
-    """The instant at which an unfinished cycle is given to a person."""
-    return opens_at(state, definition, cycle) + timedelta(hours=cycle.park_hours)
+    """The instant at which an unfinished cycle is given to a person; counted anew where one gave it back."""
+    at = state.cycles.get(cycle.name)
+    start = at.resumed_at if at is not None and at.resumed_at is not None else opens_at(state, definition, cycle)
+    return start + timedelta(hours=cycle.park_hours)

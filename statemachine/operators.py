@@ -8,6 +8,7 @@ from events.catalogue import OperatorActed
 from statemachine import heals
 from statemachine.definition import Cycle
 from statemachine.machine import CycleModel, settle_cycle
+from statemachine.state import is_quiet
 from statemachine.turn import Turn
 
 
@@ -26,6 +27,11 @@ class CommandNotAllowed(Exception):
 
 def act(turn: Turn, data: OperatorActed) -> None:
     """Record the operator's command and carry it out. Raises CommandNotAllowed."""
+    if data.command in _MOVES and is_quiet(turn.state):
+        if not turn.state.halted:
+            raise _refuse(data, f"{turn.state.stream} expects no game", "Publish its schedule first.")
+        if data.command != "resume":
+            raise _refuse(data, f"{turn.state.stream} is halted", "`resume` lets it go on.")
     _ACTION[data.command](turn, data)
 
 
@@ -102,7 +108,9 @@ def _heal(turn: Turn, data: OperatorActed) -> None:
     if not heals.may_start(turn.state, turn.definition, heal, turn.now):
         raise _refuse(data, "the games have not been played", "Wait for the first final.")
     turn.emit(data)
-    heals.by_person(turn, heal, f"{turn.fact.actor}: {data.reason}")
+    refusals = heals.by_person(turn, heal, f"{turn.fact.actor}: {data.reason}")
+    if refusals:
+        raise _refuse(data, "; ".join(refusals), "`heal plan` says what may be asked for, and when.")
 
 
 def _halt(turn: Turn, data: OperatorActed) -> None:
@@ -134,6 +142,9 @@ def _resume(turn: Turn, data: OperatorActed) -> None:
         model.fire("resume", f"resumed by {turn.fact.actor}: {data.reason}")
         model.settle()
 
+
+_MOVES = frozenset({"recheck", "override", "heal", "resume"})
+"""Commands that set the machine going, which a quiet date does not do."""
 
 _ACTION: dict[str, Callable[[Turn, OperatorActed], None]] = {
     "recheck": _recheck,

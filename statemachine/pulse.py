@@ -102,8 +102,15 @@ def _without_oldest(runs: dict[str, Beat]) -> dict[str, Beat]:
 
 def decide(state: PulseState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
     """The events that `fact` causes: a beat, and what it brings back; a tick, and what has gone stale or died."""
+    return decide_and_fold(state, fact, now, definition)[0]
+
+
+def decide_and_fold(
+    state: PulseState, fact: Fact, now: datetime, definition: Definition
+) -> tuple[list[Event], PulseState]:
+    """What `decide` gives, and the state after it."""
     if fact.id in state.recent:
-        return []
+        return [], state
     working = Working(state, fact, now, definition, fold=evolve)
     data = fact.data
     if isinstance(data, BeatRecorded):
@@ -116,7 +123,7 @@ def decide(state: PulseState, fact: Fact, now: datetime, definition: Definition)
         _tick(working, data, definition)
     else:
         working.emit(data)
-    return working.events
+    return working.events, working.state
 
 
 def _tick(working: Working[PulseState], data: Ticked, definition: Definition) -> None:

@@ -43,20 +43,21 @@ class Ready(Struct, frozen=True):
 def standing(state: DateState, definition: Definition, cycle: str, step: Step) -> Standing:
     """Who of `step` has completed in `cycle`. Processors whose source is off on the date are not expected."""
     work = work_of(state, cycle, step.phase)
+    game_date = state.game_date
     counted_from = _counted_from(state, cycle, step)
     done = {
         name: item
         for name, item in work.items()
         if item.done_at is not None and (counted_from is None or item.done_at > counted_from)
     }
-    on_date = [p for p in step.expected if in_force(definition.processor_of[p], state.game_date)]
-    optional = [p for p in step.optional if in_force(definition.processor_of[p], state.game_date)]
+    on_date = [p for p in step.expected if in_force(definition.processor_of[p], game_date)]
+    optional = [p for p in step.optional if in_force(definition.processor_of[p], game_date)]
     return Standing(
-        completed=tuple(p for p in on_date if p in done),
-        missing=tuple(p for p in on_date if p not in done),
-        missing_critical=tuple(p for p in step.critical if p in on_date and p not in done),
-        missing_optional=tuple(p for p in optional if p not in done),
-        failed=tuple(name for name, item in work.items() if item.status == "failed" and item.done_at is None),
+        completed=tuple([p for p in on_date if p in done]),
+        missing=tuple([p for p in on_date if p not in done]),
+        missing_critical=tuple([p for p in step.critical if p in on_date and p not in done]),
+        missing_optional=tuple([p for p in optional if p not in done]),
+        failed=tuple([name for name, item in work.items() if item.status == "failed" and item.done_at is None]),
         done=done,
     )
 

@@ -46,7 +46,8 @@ class Work(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class CycleState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the machine of a cycle stands. `state` is a name of the transition table; `phase` the phase it is about;
     `progress_at` the last sign of life of that phase; `commands` the triggers that asked for it, `commanded_at` when
-    the last of them was confirmed; `counted_from` excludes older completions after a retry."""
+    the last of them was confirmed; `counted_from` excludes older completions after a retry; `resumed_at` is when a
+    person last took the cycle out of `parked`."""
 
     state: str = "idle"
     phase: str | None = None
@@ -59,15 +60,18 @@ class CycleState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rechecks: int = 0
     retries: int = 0
     counted_from: datetime | None = None
+    resumed_at: datetime | None = None
     missing: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """Measures of a boundary and when they arrived."""
+    """Measures of a boundary, by name the last one of each; `at` is when the latest arrived, `observed_at` when each
+    did: a number does not grow young because another one came."""
 
     at: datetime
     measures: dict[str, Measure]
+    observed_at: dict[str, datetime] = field(default_factory=dict)
 
 
 class GateRecord(Struct, frozen=True, kw_only=True):
@@ -118,7 +122,7 @@ class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class DateState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The folded state of one game date. Keys: `work` by `cycle/phase/processor`, `measures` by boundary, `gates` by
-    `gate@cycle`, `alerts` by `cause|subject`, `heals` by component, `sent` by command id."""
+    `gate@cycle`, `alerts` by `cause:subject`, `heals` by component, `sent` by command id."""
 
     stream: str
     version: int = 0
@@ -149,23 +153,38 @@ class DateState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def game_date(self) -> str:
         """The game date, `YYYY-MM-DD`, from the stream's name."""
-        return self.stream.split("/")[1]
+        return self.stream.split("/", 2)[1]
+
+
+def is_expected(state: DateState, game: Game) -> bool:
+    """True for a game that the date is to deliver: scheduled here, not off the date, not waived."""
+    return game.status not in OFF_DATE and game.game_id not in state.waived
 
 
 def expected_games(state: DateState) -> list[Game]:
-    """The games the date is to deliver: scheduled here, not off the date, not waived; by tip-off, then id."""
-    games = [g for g in state.games.values() if g.status not in OFF_DATE and g.game_id not in state.waived]
+    """The games the date is to deliver, by tip-off, then id."""
+    games = [game for game in state.games.values() if is_expected(state, game)]
     return sorted(games, key=lambda game: (game.start_utc is None, game.start_utc, game.game_id))
 
 
 def expected_count(state: DateState) -> int | None:
     """How many games are expected; None where no schedule is known (unknown is not zero)."""
-    return len(expected_games(state)) if state.scheduled else None
+    return sum([is_expected(state, game) for game in state.games.values()]) if state.scheduled else None
+
+
+def has_no_games(state: DateState) -> bool:
+    """True where a schedule is known and expects no game: `expected_count` is 0."""
+    return state.scheduled and not any(is_expected(state, game) for game in state.games.values())
+
+
+def is_quiet(state: DateState) -> bool:
+    """True where nothing is commanded, waited for or raised: a person halted the date, or it has no games."""
+    return state.halted or has_no_games(state)
 
 
 def alert_key(cause: str, subject: str) -> str:
     """The key of an episode within its stream."""
-    return f"{cause}|{subject}"
+    return f"{cause}:{subject}"
 
 
 def open_alerts(state: DateState) -> list[Alert]:
@@ -176,4 +195,4 @@ def open_alerts(state: DateState) -> list[Alert]:
 def work_of(state: DateState, cycle: str, phase: str) -> dict[str, Work]:
     """What each processor of a phase has done in a cycle, by processor."""
     prefix = f"{cycle}/{phase}/"
-    return {key[len(prefix) :]: work for key, work in state.work.items() if key.startswith(prefix)}
+    return {key[len(prefix) :]: state.work[key] for key in state.work if key.startswith(prefix)}

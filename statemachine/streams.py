@@ -29,6 +29,7 @@ class Decider(msgspec.Struct, Generic[S], frozen=True):
     initial: Callable[[str], S]
     evolve: Callable[[S, Event], S]
     decide: Callable[[S, Fact, datetime, Definition], list[Event]]
+    decide_and_fold: Callable[[S, Fact, datetime, Definition], tuple[list[Event], S]]
     deadlines: Callable[[S, Definition], Sequence[tuple[datetime, str]]]
 
     def decode(self, state: bytes) -> S:
@@ -41,9 +42,14 @@ class Decider(msgspec.Struct, Generic[S], frozen=True):
         return ahead[0][0] if ahead else None
 
 
-DATE = Decider("date", DateState, evolve.initial, evolve.evolve, decide.decide, deadlines.deadlines)
-PULSE = Decider("pulse", PulseState, pulse.initial, pulse.evolve, pulse.decide, pulse.deadlines)
-CONTROL = Decider("control", ControlState, control.initial, control.evolve, control.decide, control.deadlines)
+DATE = Decider(
+    "date", DateState, evolve.initial, evolve.evolve, decide.decide, decide.decide_and_fold, deadlines.deadlines
+)
+PULSE = Decider("pulse", PulseState, pulse.initial, pulse.evolve, pulse.decide, pulse.decide_and_fold, pulse.deadlines)
+CONTROL = Decider(
+    *("control", ControlState, control.initial, control.evolve, control.decide),
+    *(control.decide_and_fold, control.deadlines),
+)
 
 State = DateState | PulseState | ControlState
 

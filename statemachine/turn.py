@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from events.catalogue import Data, Event, Fact, GateEvaluated
-from events.codec import derive_id
+from events.catalogue import Data, Event, Fact, GateEvaluated, type_of
+from events.codec import CURRENT_SCHEMA, derive_id
 from statemachine.definition import Definition
 from statemachine.evolve import evolve
 from statemachine.state import DateState
@@ -73,6 +73,7 @@ class Working(Generic[S]):
             causation=None if index == 0 else fact.id,
             actor=fact.actor if index == 0 else "tipoff",
             data=data,
+            schema=CURRENT_SCHEMA.get(type_of(data), 1) if CURRENT_SCHEMA else 1,
         )
         self.events.append(event)
         self.state = self.fold(self.state, event)

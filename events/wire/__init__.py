@@ -1,8 +1,9 @@
 """Wire formats of the outside: whatever publishers send, in every shape they have used, becomes facts of the catalogue.
 
 `read` promises: it never raises on any bytes; the same delivery makes the same facts; what is not understood becomes
-one `MessageRejected` that tells the publisher what to fix; what is understood but not needed is kept in `extra`. It
-looks at what a message *says*, not at a list of known examples. docs/messages.md shows every family.
+one `MessageRejected` that tells the publisher what to fix; what is understood but has no field is kept in `extra`, what
+is odd about it in `flags`; every fact fits into `EVENT_BYTES_MAX`. It looks at what a message *says*, not at a list of
+known examples. docs/messages.md shows every family.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime
 
 from events.catalogue import Fact
 from events.wire import families, native
-from events.wire.body import MESSAGE_BYTES_MAX, decoded
+from events.wire.body import EVENT_BYTES_MAX, MESSAGE_BYTES_MAX, SURELY_FIT_BYTES, check_fit, decoded
 from events.wire.delivery import Delivery, Unreadable, from_line, from_push
 from events.wire.inbound import Inbound
 from events.wire.rejected import STORED_BYTES_MAX, Rejection, rejected, rejected_line
@@ -19,6 +20,7 @@ from events.wire.routing import Routing, sport_of_topic, take_sport
 from events.wire.topics import TOPIC_CHARS_MAX, topic_says
 
 __all__ = [
+    "EVENT_BYTES_MAX",
     "MESSAGE_BYTES_MAX",
     "STORED_BYTES_MAX",
     "Delivery",
@@ -40,23 +42,29 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
     says = topic_says(delivery.topic[:TOPIC_CHARS_MAX])
     sport = None
     try:
-        body = decoded(delivery.data) if delivery.data else dict(delivery.attributes)
+        attributes = delivery.attributes
+        body = decoded(delivery.data) if delivery.data else dict(attributes)
         event = None
-        if native.is_native(body, delivery.attributes):
-            event = native.cloud_event(body, delivery.attributes)
+        if "specversion" in body or (attributes and native.is_binary(attributes)):
+            event = native.cloud_event(body, attributes)
             body = event.data
         flags: list[str] = []
         sport = take_sport(body, says, routing, flags)
         inbound = Inbound(
             delivery=delivery,
             received_at=received_at,
+            routing=routing,
             sport=sport,
-            zone=routing.zones[sport],
             says=says,
             body=body,
             flags=flags,
         )
-        return families.facts(inbound) if event is None else native.facts(event, inbound)
+        if attributes and delivery.data:
+            inbound.around = {"attributes": attributes}
+        found = families.facts(inbound) if event is None else native.facts(event, inbound)
+        if attributes or len(delivery.data) > SURELY_FIT_BYTES:
+            check_fit(found, delivery)
+        return found
     except Rejection as rejection:
         if not delivery.data and rejection.code in _PROBE_CODES:
             return []

@@ -13,7 +13,7 @@ from events.catalogue import CompletionRecorded, Fact, RunStarted
 from events.codec import derive_id
 from events.values import Status
 from events.wire.counts import count, number, take_count, take_seconds
-from events.wire.dates import DATE_KEYS, Said, calendar_date, metadata_of
+from events.wire.dates import DATE_KEYS, SaidDate, calendar_date, metadata_of
 from events.wire.inbound import Inbound
 from events.wire.instants import END_KEYS, START_KEYS, instant, note
 from events.wire.names import normalised, take_name, take_run
@@ -39,7 +39,7 @@ def completion(
     wire_format: str,
     *,
     phase: str | None = None,
-    said_date: Said | None = None,
+    said_date: SaidDate | None = None,
 ) -> Fact:
     """The fact in a message that says how a run ended (or that it began). `phase` and `said_date` are what the
     surroundings say, where the body need not. Raises Rejection."""
@@ -59,13 +59,15 @@ def completion(
     record_count, count_key = take_count(body, flags)
     records_failed = count("records_failed", body.pop("records_failed", None), flags)
     row_basis = _take_row_basis(body, phase, count_key)
-    error_message = _take_text(body, "error_message")
+    error_message = take_text(body, "error_message")
     if phase == "predictions":
         _take_completion_numbers(body, flags)
-    if not body.keys().isdisjoint(_RARE_KEYS):
+        _compare_counts(flags, record_count if row_basis == "players" else None, body.get("completed_predictions"))
+    elif phase == "precompute":
+        _compare_counts(flags, record_count, metadata_of(body).get("rows_processed"))
+    if not _RARE_KEYS.isdisjoint(body):
         _compare_rare(body, flags, game_date, occurred_at)
     _compare_outcome(body, flags, status, record_count, error_message)
-    _compare_counts(body, flags, phase, record_count, row_basis)
     data = CompletionRecorded(
         phase=phase,
         published_name=published_name,
@@ -76,17 +78,17 @@ def completion(
         records_failed=records_failed,
         games=_take_games(body),
         duration_seconds=take_seconds(body, flags),
-        output_table=_take_text(body, "output_table"),
+        output_table=take_text(body, "output_table"),
         error_message=error_message,
         flags=tuple(flags),
         wire_format=wire_format,
         date_basis=basis,
-        extra=body,
+        extra=inbound.rest() if inbound.around else body,
     )
     return inbound.fact(stream, data, occurred_at=occurred_at, correlation=correlation, fact_id=fact_id)
 
 
-def started(inbound: Inbound, wire_format: str, phase: str, published_name: str, said_date: Said) -> Fact:
+def started(inbound: Inbound, wire_format: str, phase: str, published_name: str, said_date: SaidDate) -> Fact:
     """The fact that a run began."""
     game_date, basis = said_date
     run = take_run(inbound.body)
@@ -100,7 +102,8 @@ def started(inbound: Inbound, wire_format: str, phase: str, published_name: str,
         run=run,
         wire_format=wire_format,
         date_basis=basis,
-        extra=inbound.extra(),
+        flags=tuple(inbound.flags),
+        extra=inbound.rest(),
     )
     return inbound.fact(stream, data, occurred_at=occurred_at, correlation=correlation, fact_id=fact_id)
 
@@ -109,8 +112,7 @@ def take_phase(inbound: Inbound, fallback: str | None) -> str:
     """The phase: the body's own word, else `fallback`, else that of a `…-complete` topic. Notes
     `phase_topic_conflict`. Raises Rejection `unknown_phase`."""
     said = inbound.body.pop("phase", None)
-    says = inbound.says
-    by_topic = says.phase if says.kind in {"complete", "document"} else None
+    by_topic = inbound.says.ended_phase
     phase = phase_of(said) if said is not None else fallback or by_topic
     if phase is None:
         what = f"`phase` is {shown(said)}" if said is not None else "no phase"
@@ -126,11 +128,11 @@ def _take_status(body: dict[str, Any]) -> Status | None:
     key = "success" if body.get("status") is None else "status"
     said = body.get(key)
     status = status_of(said)
-    if status == said:
-        del body[key]
-    elif status is None and not is_running(said):
+    if status is None and not is_running(said):
         what = f"`{key}` is {shown(said)}" if said is not None else "no status"
         raise Rejection("bad_status", f"{what}: give `status`: success, partial, no_data, failed or skipped")
+    if status is not None and status == said:
+        del body[key]
     return status
 
 
@@ -174,34 +176,26 @@ def _compare_outcome(
     """Notes a status that the rest of the message does not bear out (orchestration 2.3; incidents 4)."""
     if status == "success":
         if record_count == 0:
-            note(flags, "success_with_zero_rows")
+            flags.append("success_with_zero_rows")
         if error_message:
-            note(flags, "success_with_error")
-        if body.get("success") is False:
-            note(flags, "status_vs_success")
-    elif record_count and status == "failed":
-        note(flags, "failed_with_rows")
-    elif record_count and status == "no_data":
-        note(flags, "no_data_with_rows")
-    if status == "failed" and body.get("success") is True:
-        note(flags, "status_vs_success")
-    percent = body.get("completion_pct")
-    if status == "success" and isinstance(percent, int | float) and percent < ALL_PCT:
-        note(flags, "success_with_low_pct")
+            flags.append("success_with_error")
+        percent = body.get("completion_pct")
+        if (type(percent) is float or type(percent) is int) and percent < ALL_PCT:
+            flags.append("success_with_low_pct")
+    elif record_count and status in {"failed", "no_data"}:
+        flags.append(f"{status}_with_rows")
+    if "success" in body and body["success"] is _CONTRARY.get(status):
+        flags.append("status_vs_success")
 
 
-def _compare_counts(
-    body: dict[str, Any], flags: list[str], phase: str, record_count: int | None, row_basis: str | None
-) -> None:
+_CONTRARY: dict[Status, bool] = {"success": False, "failed": True}
+"""The value of `success` that contradicts a status."""
+
+
+def _compare_counts(flags: list[str], record_count: int | None, other: Any) -> None:
     """Notes `count_mismatch` where the message counts the same thing twice and differently."""
-    if row_basis == "players":
-        other = body.get("completed_predictions")
-    elif phase == "precompute":
-        other = metadata_of(body).get("rows_processed")
-    else:
-        return
     if record_count is not None and type(other) is int and other != record_count:
-        note(flags, "count_mismatch")
+        flags.append("count_mismatch")
 
 
 def _take_row_basis(body: dict[str, Any], phase: str, count_key: str | None) -> str | None:
@@ -213,11 +207,12 @@ def _take_row_basis(body: dict[str, Any], phase: str, count_key: str | None) -> 
         return None
     if phase == "predictions" and count_key == "record_count":
         return "players"
-    incremental = body.get("is_incremental") is True or metadata_of(body).get("is_incremental") is True
-    return "delta" if incremental else "rows"
+    metadata = body.get("metadata")
+    place = metadata if type(metadata) is dict and "is_incremental" in metadata else body
+    return "delta" if place.get("is_incremental") is True else "rows"
 
 
-def _take_text(body: dict[str, Any], key: str) -> str | None:
+def take_text(body: dict[str, Any], key: str) -> str | None:
     """Text under `key`; anything else stays in `body`."""
     said = body.get(key)
     if type(said) is not str:

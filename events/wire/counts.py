@@ -35,10 +35,14 @@ def count(key: str, said: Any, flags: list[str]) -> int | None:
 
 
 def take_count(body: dict[str, Any], flags: list[str]) -> tuple[int | None, str | None]:
-    """How many were made, and the key that says so; the key leaves `body`. Raises Rejection `bad_count`."""
+    """How many were made, and the key that says so. `record_count` leaves `body`; any other key stays there, as it says
+    what was counted. Raises Rejection `bad_count`."""
     for key in COUNT_KEYS:
-        if body.get(key) is not None:
-            return count(key, body.pop(key), flags), key
+        said = body.get(key)
+        if said is not None:
+            if key == "record_count":
+                del body[key]
+            return count(key, said, flags), key
     return None, None
 
 
@@ -54,11 +58,10 @@ def number(key: str, said: Any, flags: list[str]) -> float | int | None:
 
 def take_seconds(body: dict[str, Any], flags: list[str]) -> float | None:
     """The duration. What is no duration stays in `body`, flagged `bad_duration`: nothing is decided on it."""
-    said = body.pop("duration_seconds", None)
-    if said is None:
-        return None
-    if type(said) in {int, float} and 0 <= said <= COUNT_MAX:
+    said = body.get("duration_seconds")
+    if (type(said) is float or type(said) is int) and 0 <= said <= COUNT_MAX:
+        del body["duration_seconds"]
         return float(said)
-    body["duration_seconds"] = said
-    note(flags, "bad_duration")
+    if said is not None:
+        note(flags, "bad_duration")
     return None

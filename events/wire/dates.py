@@ -29,14 +29,14 @@ PATH_CHARS_MAX = 2048
 
 _ISO, _COMPACT = len("2026-01-16"), len("20260116")
 
-Said = tuple[str, str]
+SaidDate = tuple[str, str]
 """A game date (`YYYY-MM-DD`) and its basis: where the message says it."""
 
 
 @lru_cache(maxsize=4096)
 def _calendar_date(text: str) -> str | None:
     """`text` as `YYYY-MM-DD` if it is a calendar date in one of the two accepted forms. Call it with short text."""
-    if len(text) == _ISO and (text[4] != "-" or text[7] != "-"):
+    if len(text) != _COMPACT and (len(text) != _ISO or text[4] != "-" or text[7] != "-"):
         return None
     if not text.replace("-", "0").isdigit() or not text.isascii():
         return None
@@ -49,18 +49,12 @@ def _calendar_date(text: str) -> str | None:
 
 def calendar_date(said: Any) -> str | None:
     """`said` as `YYYY-MM-DD` if it is a calendar date, else None."""
-    return _calendar_date(said) if type(said) is str and len(said) in (_ISO, _COMPACT) else None
+    return _calendar_date(said) if type(said) is str and len(said) <= _ISO else None
 
 
-def take_date(body: dict[str, Any], *, received_at: datetime, zone: ZoneInfo, attributes: dict[str, str]) -> Said:
+def take_date(body: dict[str, Any], received_at: datetime, zone: ZoneInfo, attributes: dict[str, str]) -> SaidDate:
     """The game date and its basis; the key it came from leaves `body`. Raises Rejection `bad_game_date` for one that is
     said and cannot be used, `no_game_date` where none is said."""
-    said = body.get("game_date")
-    if type(said) is str and len(said) == _ISO:
-        day = _calendar_date(said)
-        if day is not None:
-            del body["game_date"]
-            return day, "game_date"
     found = (
         _by_key(body, received_at, zone)
         or _by_range(body)
@@ -75,7 +69,7 @@ def take_date(body: dict[str, Any], *, received_at: datetime, zone: ZoneInfo, at
     return found
 
 
-def resolve(key: str, said: Any, *, received_at: datetime, zone: ZoneInfo) -> Said:
+def resolve(key: str, said: Any, *, received_at: datetime, zone: ZoneInfo) -> SaidDate:
     """The date under `key` and its basis. Raises Rejection `bad_game_date`."""
     day = calendar_date(said)
     if day is not None:
@@ -90,7 +84,7 @@ def resolve(key: str, said: Any, *, received_at: datetime, zone: ZoneInfo) -> Sa
 
 def _by_key(
     body: dict[str, Any], received_at: datetime, zone: ZoneInfo, *, prefix: str = "", take: bool = True
-) -> Said | None:
+) -> SaidDate | None:
     for key in DATE_KEYS:
         said = body.get(key)
         if said is None or (type(said) is str and said in ABSENT):
@@ -102,7 +96,7 @@ def _by_key(
     return None
 
 
-def _by_range(body: dict[str, Any]) -> Said | None:
+def _by_range(body: dict[str, Any]) -> SaidDate | None:
     start, end = body.get("start_date"), body.get("end_date")
     if start is None and end is None:
         return None
@@ -119,11 +113,11 @@ def metadata_of(body: dict[str, Any]) -> dict[str, Any]:
     return metadata if type(metadata) is dict else {}
 
 
-def _in_metadata(body: dict[str, Any], received_at: datetime, zone: ZoneInfo) -> Said | None:
+def _in_metadata(body: dict[str, Any], received_at: datetime, zone: ZoneInfo) -> SaidDate | None:
     return _by_key(metadata_of(body), received_at, zone, prefix="metadata.", take=False)
 
 
-def _in_path(body: dict[str, Any]) -> Said | None:
+def _in_path(body: dict[str, Any]) -> SaidDate | None:
     for basis, path in (
         ("gcs_path", body.get("gcs_path")),
         ("metadata.gcs_path", metadata_of(body).get("gcs_path")),
@@ -147,7 +141,7 @@ def path_date(path: Any) -> str | None:
     return None
 
 
-def _in_batch(body: dict[str, Any]) -> Said | None:
+def _in_batch(body: dict[str, Any]) -> SaidDate | None:
     """Batch ids of the prediction coordinator carry their game date: `batch_2026-01-19_1768838151`."""
     batch = body.get("batch_id") or metadata_of(body).get("batch_id")
     parts = batch[:64].split("_") if type(batch) is str else []

@@ -68,6 +68,15 @@ UNDECODABLE = (MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding JSON from untrusted bytes may raise: malformed or out of range, not UTF-8, nested too deep."""
 
 
+def why_undecodable(data: bytes, error: Exception) -> tuple[str, str]:
+    """Code (`not_utf8` or `not_json`) and reason for bytes whose decoding raised one of `UNDECODABLE`."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as where:
+        return "not_utf8", f"byte {where.start} is not UTF-8"
+    return "not_json", "nested too deep" if isinstance(error, RecursionError) else str(error)
+
+
 def from_line(line: bytes) -> Delivery:
     """The delivery in one line of a recording: `{"topic", "message": {"messageId", "publishTime", "attributes", "data"
     (base64) or "json" (a value)}}`, snake_case keys accepted. Raises Unreadable."""
@@ -147,10 +156,9 @@ def _diagnosis(body: bytes, *, wants_topic: bool) -> Unreadable:
     """Which part of an envelope that the typed decoder refused is wrong. Off the hot path."""
     try:
         said = msgspec.json.decode(body)
-    except UnicodeDecodeError as error:
-        return Unreadable(code="not_utf8", reason=str(error), next_step="Encode the line as UTF-8.")
-    except (MsgspecError, RecursionError) as error:
-        return Unreadable(code="not_json", reason=str(error), next_step="Send one JSON object per line.")
+    except UNDECODABLE as error:
+        code, reason = why_undecodable(body, error)
+        return Unreadable(code=code, reason=reason, next_step="Send one JSON object per line, in UTF-8.")
     message = said.get("message") if isinstance(said, dict) else None
     if not isinstance(message, dict):
         step = 'Wrap the message: {"topic": …, "message": {"messageId": …, "publishTime": …, "data": …}}.'

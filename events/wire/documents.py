@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from events.catalogue import BeatRecorded, Fact
-from events.wire.completions import completion
+from events.catalogue import BeatRecorded, Fact, MessageRejected, Said
+from events.values import Status
+from events.wire.completions import completion, take_text
 from events.wire.counts import count
-from events.wire.dates import Said, calendar_date
-from events.wire.inbound import Inbound
-from events.wire.instants import instant
+from events.wire.dates import SaidDate, calendar_date
+from events.wire.inbound import Inbound, put
+from events.wire.instants import BEAT_KEYS, instant, note
 from events.wire.names import take_name, take_run
 from events.wire.observations import observation
 from events.wire.rejected import Rejection, rejected, shown
@@ -23,17 +24,19 @@ from events.wire.words import is_running, next_phase, phase_of, status_of
 ENTRIES_MAX = 200
 """Processors that one completion document may name; the largest list upstream ever had is 21."""
 
-_MARKS = ("_completed_count", "_triggered", "_first_completion_at")
+_MARKS = frozenset({"_completed_count", "_triggered", "_first_completion_at"})
 
 
 def is_completion_document(inbound: Inbound) -> bool:
     """True for the document of a phase and date, by its collection or by its own keys."""
-    return inbound.says.kind == "document" or any(mark in inbound.body for mark in _MARKS)
+    return inbound.says.kind == "document" or not inbound.body.keys().isdisjoint(_MARKS)
 
 
 def completion_document(inbound: Inbound) -> list[Fact]:
     """A completion for each processor in the document and, where the document says that the next phase was triggered,
-    that trigger. An entry that cannot be understood is rejected alone. Raises Rejection for the document."""
+    that trigger. What it says about itself goes with the trigger, else with the first completion. An entry that cannot
+    be understood is rejected alone; a run under two spellings of a name is one, and keeps the other spelling's entry.
+    Raises Rejection for the document."""
     said_date = _document_date(inbound)
     phase = inbound.says.phase or phase_of(inbound.body.get("phase"))
     body = inbound.body
@@ -42,33 +45,47 @@ def completion_document(inbound: Inbound) -> list[Fact]:
     triggered = about.get("_triggered") is True
     if not (entries or triggered) or len(entries) > ENTRIES_MAX:
         raise Rejection("unknown_shape", f"a completion document names 1 to {ENTRIES_MAX} processors, each an object")
-    facts = []
+    facts: dict[str, Fact] = {}
+    around = {"document": about} if about and not triggered else {}
     for index, (name, entry) in enumerate(entries.items()):
-        kept = {} if triggered else {"document": about}
-        part = inbound.part(index, {"processor_name": name, **entry, **kept})
-        facts.append(_entry(part, phase, said_date))
+        fact = _entry(inbound, index, name, entry, around, phase, said_date)
+        first = facts.setdefault(fact.id, fact)
+        if first is not fact and isinstance(first.data, Said):
+            put(first.data.extra, name, entry)
+        elif not isinstance(fact.data, MessageRejected):
+            around = {}
     if triggered:
-        part = inbound.part(len(entries), {**about, "triggered_at": about.get("_triggered_at")})
-        facts.append(
-            observation(
-                part,
-                "trigger",
-                phase=next_phase(phase),
-                wire_format="completion_document",
-                said_date=said_date,
-            )
-        )
-    return facts
+        fact = _trigger(inbound.part(len(entries), about), phase, said_date)
+        facts[fact.id] = fact
+    return list(facts.values())
 
 
-def _entry(part: Inbound, phase: str | None, said_date: Said) -> Fact:
+def _trigger(part: Inbound, phase: str | None, said_date: SaidDate) -> Fact:
+    said = part.body.get("_triggered_at")
+    part.said_at = instant(said, part.flags)
+    if said is not None and part.said_at is None:
+        note(part.flags, "bad_timestamp")
+    return observation(part, "trigger", phase=next_phase(phase), wire_format="completion_document", said_date=said_date)
+
+
+def _entry(
+    document: Inbound,
+    index: int,
+    name: str,
+    entry: dict[str, Any],
+    around: dict[str, Any],
+    phase: str | None,
+    said_date: SaidDate,
+) -> Fact:
+    own_name = {key: entry[key] for key in ("processor_name",) if key in entry}
+    part = document.part(index, {**entry, "processor_name": name}, {**own_name, **around})
     try:
         return completion(part, "completion_document", phase=phase, said_date=said_date)
     except Rejection as rejection:
         return rejected(part.delivery, rejection, sport=part.sport, index=part.index)
 
 
-def _document_date(inbound: Inbound) -> Said:
+def _document_date(inbound: Inbound) -> SaidDate:
     name = inbound.says.document
     if not name:
         return inbound.take_date()
@@ -84,27 +101,41 @@ def heartbeat(inbound: Inbound, wire_format: str = "heartbeat") -> Fact:
     game_date, basis = inbound.take_date()
     name = take_name(body)
     run = take_run(body)
-    word = body.get("status")
-    ended = None if word is None or is_running(word) else status_of(word)
-    if word is not None and ended is None and not is_running(word):
-        raise Rejection("bad_status", f"status {shown(word)}: give `status`: running, completed or failed")
-    beat_at = instant(body.get("last_heartbeat"), flags) or inbound.take_instant(("updated_at",))
+    ended = _take_ended(body)
+    phase = phase_of(body.get("phase"))
+    if phase is not None:
+        del body["phase"]
+    beat_at = inbound.take_instant(BEAT_KEYS, "last_heartbeat")
+    correlation = inbound.take_correlation(run)
+    progress = count("progress", body.pop("progress", None), flags)
+    total = count("total", body.pop("total", None), flags)
     data = BeatRecorded(
-        phase=phase_of(body.get("phase")),
+        phase=phase,
         published_name=name,
         beat_at=beat_at,
         run=run,
-        progress=count("progress", body.get("progress"), flags),
-        total=count("total", body.get("total"), flags),
-        message=_text(body, "status_message") or _text(body, "message"),
+        progress=progress,
+        total=total,
+        message=take_text(body, "status_message" if body.get("status_message") else "message"),
         ended=ended,
         wire_format=wire_format,
         date_basis=basis,
+        flags=tuple(flags),
+        extra=inbound.rest(),
     )
     stream = f"{inbound.sport}/{game_date}/pulse"
-    return inbound.fact(stream, data, occurred_at=beat_at, correlation=inbound.take_correlation(run))
+    return inbound.fact(stream, data, occurred_at=beat_at, correlation=correlation)
 
 
-def _text(body: dict[str, Any], key: str) -> str | None:
-    said = body.get(key)
-    return said if type(said) is str else None
+def _take_ended(body: dict[str, Any]) -> Status | None:
+    """The final status, None where the run goes on. A word that is not Tipoff's own stays in `body`. Raises Rejection
+    `bad_status`."""
+    word = body.get("status")
+    if word is None or is_running(word):
+        return None
+    ended = status_of(word)
+    if ended is None:
+        raise Rejection("bad_status", f"status {shown(word)}: give `status`: running, completed or failed")
+    if ended == word:
+        del body["status"]
+    return ended

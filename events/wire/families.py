@@ -5,6 +5,8 @@ The order is the rule: a key that only one family carries is looked at before a 
 
 from __future__ import annotations
 
+from typing import Any
+
 from events.catalogue import Fact
 from events.wire import documents, observations, rows
 from events.wire.completions import completion
@@ -16,9 +18,6 @@ KEYS_SHOWN_MAX = 12
 KEY_CHARS_MAX = 40
 """Keys of an unknown message that the reason quotes, and characters of each."""
 
-_NOT_V2 = frozenset({"event_type", "last_heartbeat", "next_retry_at"})
-"""Keys of log lines, heartbeats and retry queues, which have the name, phase and status of a completion as well."""
-
 _PROCESSOR_KEYS = frozenset(NAME_KEYS) - {"output_table"}
 _SCRAPER_KEYS = frozenset({"scraper_name", "scraper", "gcs_path"})
 
@@ -26,7 +25,7 @@ _SCRAPER_KEYS = frozenset({"scraper_name", "scraper", "gcs_path"})
 def facts(inbound: Inbound) -> list[Fact]:
     """The facts in a message that is no CloudEvent. Raises Rejection."""
     body = inbound.body
-    if "processor_name" in body and "phase" in body and "status" in body and body.keys().isdisjoint(_NOT_V2):
+    if "processor_name" in body and "phase" in body and "status" in body and _is_v2(body):
         return [completion(inbound, "v2")]
     if documents.is_completion_document(inbound):
         return documents.completion_document(inbound)
@@ -42,6 +41,11 @@ def facts(inbound: Inbound) -> list[Fact]:
         return [observations.reply(inbound)]
     row = rows.ledger_row(inbound)
     return [row] if row is not None else _unmarked(inbound)
+
+
+def _is_v2(body: dict[str, Any]) -> bool:
+    """False for log lines, heartbeats and retry queues, which have the name, phase and status of a completion, too."""
+    return not ("event_type" in body or "last_heartbeat" in body or "next_retry_at" in body)
 
 
 def _unmarked(inbound: Inbound) -> list[Fact]:

@@ -1,6 +1,7 @@
 """A message on its way to becoming facts: its decoded body beside all that is known around it.
 
-The readers *take* keys out of `body`; what is left when they are done was understood by nobody and is kept as `extra`.
+The readers *take* keys out of `body` into fields; what is left when they are done is kept as `extra`, so that nothing a
+message says is dropped.
 """
 
 from __future__ import annotations
@@ -13,59 +14,65 @@ from msgspec import Struct, field
 
 from events.catalogue import Fact, Input
 from events.codec import derive_id
-from events.wire.dates import Said, take_date
+from events.wire.dates import SaidDate, calendar_date, take_date
 from events.wire.delivery import Delivery
-from events.wire.instants import NOTED_KEYS, checked, take_instant
+from events.wire.instants import AHEAD_MAX, NOTED_KEYS, note, take_instant
 from events.wire.names import text_of
+from events.wire.routing import Routing
 from events.wire.topics import TopicSays
 
-FLAGS_KEY = "wire_flags"
-"""Where facts without a field for flags keep them in `extra`."""
 
-
-class Inbound(Struct, kw_only=True):
-    """One message, or one part of it. `flags` collects contradictions; `body` shrinks while it is read. `index` tells
-    the facts of one message apart. `said_at` and `identity` are those of a native envelope."""
+class Inbound(Struct, kw_only=True, gc=False):
+    """One message, or one part of it. `flags` collects contradictions; `body` shrinks while it is read, and `around` is
+    what was said outside of it. `index` tells the facts of one message apart. `said_at` and `identity` are those of a
+    native envelope."""
 
     delivery: Delivery
     received_at: datetime
     sport: str
-    zone: ZoneInfo
+    routing: Routing
     says: TopicSays
     body: dict[str, Any]
     flags: list[str] = field(default_factory=list)
+    around: dict[str, Any] | None = None
     index: int = 0
     said_at: datetime | None = None
     identity: tuple[str, ...] | None = None
 
-    def part(self, index: int, body: dict[str, Any]) -> Inbound:
-        """The same message with one entry of its document as the body."""
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the sport's league."""
+        return self.routing.zones[self.sport]
+
+    def part(self, index: int, body: dict[str, Any], around: dict[str, Any] | None = None) -> Inbound:
+        """The same message with one part of it as the body, and what was said around that part."""
         return Inbound(
             delivery=self.delivery,
             received_at=self.received_at,
             sport=self.sport,
-            zone=self.zone,
+            routing=self.routing,
             says=self.says,
             body=body,
             flags=list(self.flags),
+            around={**(self.around or {}), **(around or {})},
             index=index,
         )
 
-    def take_date(self) -> Said:
+    def take_date(self) -> SaidDate:
         """The game date and its basis. Raises Rejection."""
-        return take_date(self.body, received_at=self.received_at, zone=self.zone, attributes=self.delivery.attributes)
+        said = self.body.get("game_date")
+        day = calendar_date(said)
+        if day is not None and day == said:
+            del self.body["game_date"]
+            return day, "game_date"
+        return take_date(self.body, self.received_at, self.zone, self.delivery.attributes)
 
-    def take_instant(self, keys: tuple[str, ...] = NOTED_KEYS) -> datetime:
-        """When it happened, by the envelope, else by `timestamp`, else by `keys`, else by the broker."""
-        if self.said_at is not None:
-            return checked(self.said_at, self.flags, received_at=self.received_at)
-        return take_instant(
-            self.body,
-            keys,
-            self.flags,
-            published_at=self.delivery.published_at,
-            received_at=self.received_at,
-        )
+    def take_instant(self, keys: tuple[str, ...] = NOTED_KEYS, key: str = "timestamp") -> datetime:
+        """When it happened, by the envelope, else by `key`, else by `keys`, else by the broker."""
+        at = self.said_at or take_instant(self.body, keys, self.flags, key) or self.delivery.published_at
+        if at > self.received_at and at - self.received_at > AHEAD_MAX:
+            note(self.flags, "clock_ahead")
+        return at
 
     def take_correlation(self, run: str | None = None) -> str:
         """What ties this to other facts: the correlation id, else the run, else the message."""
@@ -75,9 +82,12 @@ class Inbound(Struct, kw_only=True):
         del self.body["correlation_id"]
         return said
 
-    def extra(self) -> dict[str, Any]:
-        """What nobody took, with the flags, for events that have no field for them."""
-        return {**self.body, FLAGS_KEY: self.flags} if self.flags else self.body
+    def rest(self) -> dict[str, Any]:
+        """What no field has taken, and what was said around the body. To be asked once, when all is taken."""
+        if self.around:
+            for key, said in self.around.items():
+                put(self.body, key, said)
+        return self.body
 
     def fact(
         self, stream: str, data: Input, *, occurred_at: datetime, correlation: str, fact_id: str | None = None
@@ -93,3 +103,10 @@ class Inbound(Struct, kw_only=True):
             correlation=correlation,
             data=data,
         )
+
+
+def put(extra: dict[str, Any], key: str, said: Any) -> None:
+    """Adds what we name ourselves beside the message's own keys: `key` gets underscores until no other has it."""
+    while key in extra:
+        key += "_"
+    extra[key] = said

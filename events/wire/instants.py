@@ -17,10 +17,12 @@ NOTED_KEYS = (
 )
 """Where the instant of a row, a request or an object stands when `timestamp` is silent."""
 
-AHEAD_SECONDS_MAX = 300
+BEAT_KEYS = ("timestamp", "updated_at")
+"""Where the instant of a heartbeat stands when `last_heartbeat` is silent."""
+
+AHEAD_MAX = timedelta(minutes=5)
 """A sender whose instant lies further in our future has a wrong clock."""
 
-_AHEAD_MAX = timedelta(seconds=AHEAD_SECONDS_MAX)
 _SHORTEST = len("2026-01-16T12:00")  # shorter is a date, and a date is no instant
 _LONGEST = 40
 
@@ -30,48 +32,34 @@ def instant(said: Any, flags: list[str]) -> datetime | None:
     if type(said) is not str or not _SHORTEST <= len(said) <= _LONGEST:
         return None
     try:
-        parsed = datetime.fromisoformat(said.removesuffix(" UTC"))
+        parsed = datetime.fromisoformat(said)
         if parsed.tzinfo is UTC:
             return parsed
         if parsed.tzinfo is None:
-            if not said.endswith(" UTC"):
-                note(flags, "naive_timestamp")
+            note(flags, "naive_timestamp")
             return parsed.replace(tzinfo=UTC)
         return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
-        return None
+        # The warehouse writes `2026-01-16 12:00:00 UTC`.
+        return instant(f"{said[:-4]}+00:00", flags) if said.endswith(" UTC") else None
 
 
 def take_instant(
-    body: dict[str, Any],
-    keys: tuple[str, ...],
-    flags: list[str],
-    *,
-    published_at: datetime,
-    received_at: datetime,
-) -> datetime:
-    """When it happened: `timestamp`, else the first of `keys` that says something, else the publish time. What was used
-    leaves `body`; what could not be read stays there, flagged `bad_timestamp`."""
-    key = "timestamp"
-    said = body.get(key)
-    if said is None:
-        key = next((key for key in keys if body.get(key) is not None), key)
-        said = body.get(key)
-    found = instant(said, flags)
-    if found is not None:
-        body.pop(key)
+    body: dict[str, Any], keys: tuple[str, ...], flags: list[str], key: str = "timestamp"
+) -> datetime | None:
+    """When it happened: what stands under `key`, else under the first of `keys` that says something, else None. What
+    was used leaves `body`; what could not be read stays there, flagged `bad_timestamp`."""
+    if body.get(key) is None:
+        said_under = [key for key in keys if body.get(key) is not None]
+        if not said_under:
+            return None
+        key = said_under[0]
+    found = instant(body[key], flags)
+    if found is None:
+        note(flags, "bad_timestamp")
     else:
-        if said is not None:
-            note(flags, "bad_timestamp")
-        found = published_at
-    return checked(found, flags, received_at=received_at)
-
-
-def checked(said: datetime, flags: list[str], *, received_at: datetime) -> datetime:
-    """`said`, noting `clock_ahead` where it lies in the future."""
-    if said - received_at > _AHEAD_MAX:
-        note(flags, "clock_ahead")
-    return said
+        del body[key]
+    return found
 
 
 def note(flags: list[str], flag: str) -> None:

@@ -53,18 +53,24 @@ def take_name(body: dict[str, Any]) -> str:
         said = body.get(key)
         if said is None or (type(said) is str and said in ABSENT):
             continue
+        if type(said) is not str or len(said) > PROCESSOR_CHARS_MAX:
+            break
         if key == "output_table":  # stays: it is the table that was written, too
-            return _checked(key, said).rpartition(".")[2]
-        return _checked(key, body.pop(key))
-    if "gcs_path" in body and type(body.get("name")) is str and body["name"]:
-        return _checked("name", body.pop("name"))
-    raise Rejection("no_processor", f"no name: give `processor_name` (or one of {', '.join(NAME_KEYS[1:])})")
+            return said.rpartition(".")[2] or said
+        del body[key]
+        return said
+    else:
+        return _take_scraper_name(body)
+    limit = f"text of at most {PROCESSOR_CHARS_MAX} characters"
+    raise Rejection("no_processor", f"`{key}` is {shown(said)}: give {limit}")
 
 
-def _checked(key: str, said: Any) -> str:
-    if type(said) is not str or len(said) > PROCESSOR_CHARS_MAX:
-        limit = f"text of at most {PROCESSOR_CHARS_MAX} characters"
-        raise Rejection("no_processor", f"`{key}` is {shown(said)}: give {limit}")
+def _take_scraper_name(body: dict[str, Any]) -> str:
+    """The name of a scraper that calls itself just `name`, beside the path of what it wrote."""
+    said = body.get("name")
+    if "gcs_path" not in body or type(said) is not str or not 0 < len(said) <= PROCESSOR_CHARS_MAX:
+        raise Rejection("no_processor", f"no name: give `processor_name` (or one of {', '.join(NAME_KEYS[1:])})")
+    del body["name"]
     return said
 
 

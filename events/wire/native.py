@@ -11,13 +11,12 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from events.catalogue import Fact, MeasuresObserved, SchedulePublished
 from events.values import Game, Measure
-from events.wire.completions import completion, started
-from events.wire.delivery import UNDECODABLE
+from events.wire.body import decoded
+from events.wire.completions import completion, started, take_phase
 from events.wire.documents import heartbeat
 from events.wire.inbound import Inbound
 from events.wire.instants import instant
@@ -25,27 +24,32 @@ from events.wire.names import take_name
 from events.wire.native_fields import FIELDS, problems
 from events.wire.rejected import Rejection, shown
 from events.wire.rows import workflow_decision
-from events.wire.words import phase_of
 
 STRUCTURED = "application/cloudevents+json"
 SPECVERSION = "1.0"
+
+PROBLEMS_MAX = 50
+"""Problems that one rejection spells out; the rest is counted."""
+
 _CONTENT_TYPES = ("content-type", "Content-Type")
 
 
 class CloudEvent(Struct, kw_only=True):
-    """The context attributes, whichever mode they came in; `about` holds those without a meaning here."""
+    """A native message, whichever mode it came in. `context` are its attributes but for those that the event itself
+    says (`type`, `specversion`, and `time` where it is an instant); `others` are those of the transport."""
 
     id: str
     source: str
     type: str
     time: Any
     data: dict[str, Any]
-    about: dict[str, Any]
+    context: dict[str, Any]
+    others: dict[str, str]
 
 
-def is_native(body: dict[str, Any], attributes: dict[str, str]) -> bool:
-    """True for a CloudEvent in either mode."""
-    return "specversion" in body or (bool(attributes) and ("ce-type" in attributes or _is_structured(attributes)))
+def is_binary(attributes: dict[str, str]) -> bool:
+    """True where the attributes say that the message is a CloudEvent."""
+    return "ce-type" in attributes or _is_structured(attributes)
 
 
 def _is_structured(attributes: dict[str, str]) -> bool:
@@ -56,13 +60,13 @@ def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
     """The event, its contract checked. Raises Rejection `bad_native` with all that is wrong."""
     structured = "specversion" in body or _is_structured(attributes)
     if structured:
-        context = {key: said for key, said in body.items() if key not in {"data", "data_base64"}}
-        data, wrong = _structured_data(body)
-        prefix = ""
+        data, wrong, context = _structured_data(body)
+        others, prefix = attributes, ""
     else:
         context = {key[3:]: said for key, said in attributes.items() if key.startswith("ce-")}
+        others = {key: said for key, said in attributes.items() if not key.startswith("ce-")}
         data, wrong, prefix = body, [], "ce-"
-    taken = {key: context.pop(key, None) for key in ("id", "source", "type", "time", "specversion")}
+    taken = {key: context.get(key) for key in ("id", "source", "type", "time", "specversion")}
     for key in ("id", "source", "type"):
         if type(taken[key]) is not str or not taken[key]:
             wrong.append(f"`{prefix}{key}` is missing")
@@ -74,43 +78,56 @@ def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
     elif taken["type"]:
         wrong.append(f"`{prefix}type` is {shown(taken['type'])}: give one of {', '.join(FIELDS)}")
     if wrong:
-        raise Rejection("bad_native", "; ".join(wrong))
-    about = {"source": taken["source"], **context}
+        more = f"; and {len(wrong) - PROBLEMS_MAX} more" if len(wrong) > PROBLEMS_MAX else ""
+        raise Rejection("bad_native", "; ".join(wrong[:PROBLEMS_MAX]) + more)
+    del context["type"], context["specversion"]
     return CloudEvent(
-        id=taken["id"], source=taken["source"], type=taken["type"], time=taken["time"], data=data, about=about
+        id=taken["id"],
+        source=taken["source"],
+        type=taken["type"],
+        time=taken["time"],
+        data=data,
+        context=context,
+        others=others,
     )
 
 
-def _structured_data(body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    data: Any = body.get("data")
+def _structured_data(body: dict[str, Any]) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
+    """The data of a structured event, what is wrong with it, and all else that the event says."""
+    context = {key: said for key, said in body.items() if key != "data"}
+    data = body.get("data")
     if data is None and type(body.get("data_base64")) is str:
         try:
-            data = msgspec.json.decode(b64decode(body["data_base64"], validate=True))
-        except (*UNDECODABLE, binascii.Error, ValueError):
-            return {}, ["`data_base64` is not JSON in base64"]
+            return decoded(b64decode(context.pop("data_base64"), validate=True)), [], context
+        except (Rejection, binascii.Error, ValueError) as error:
+            why = error.reason if isinstance(error, Rejection) else "not base64"
+            return {}, [f"`data_base64`: {why}"], context
     if data is not None and type(data) is not dict:
-        return {}, [f"`data` is {shown(data)}: give an object"]
-    return data or {}, []
+        return {}, [f"`data` is {shown(data)}: give an object"], context
+    return data or {}, [], context
 
 
 def facts(event: CloudEvent, inbound: Inbound) -> list[Fact]:
     """The fact in a native message; `inbound` carries the event's data. Raises Rejection."""
     inbound.identity = ("ce", event.source, event.id)
     inbound.said_at = instant(event.time, inbound.flags)
-    if event.time is not None and inbound.said_at is None:
+    if inbound.said_at is not None:
+        del event.context["time"]
+    elif event.time is not None:
         inbound.flags.append("bad_timestamp")
+    inbound.around = {"ce": event.context}
+    if event.others:
+        inbound.around["attributes"] = event.others
     return [_READERS[event.type](event, inbound)]
 
 
 def _completed(event: CloudEvent, inbound: Inbound) -> Fact:
-    inbound.body["ce"] = event.about
     return completion(inbound, "native")
 
 
 def _started(event: CloudEvent, inbound: Inbound) -> Fact:
-    inbound.body["ce"] = event.about
     said_date = inbound.take_date()
-    phase = phase_of(inbound.body.pop("phase")) or ""
+    phase = take_phase(inbound, None)
     return started(inbound, "native", phase, take_name(inbound.body), said_date)
 
 
@@ -119,19 +136,28 @@ def _heartbeat(event: CloudEvent, inbound: Inbound) -> Fact:
 
 
 def _workflow(event: CloudEvent, inbound: Inbound) -> Fact:
-    return workflow_decision(inbound)
+    return workflow_decision(inbound, "native")
 
 
 def _schedule(event: CloudEvent, inbound: Inbound) -> Fact:
     body = inbound.body
-    game_date, _ = inbound.take_date()
+    game_date, basis = inbound.take_date()
+    occurred_at, correlation = inbound.take_instant(), inbound.take_correlation()
+    games = body.pop("games")
+    partial = body.pop("partial", None) is True
+    as_of = instant(body.pop("as_of", None), inbound.flags)
+    _keep_beyond(body, "games", {said["game_id"]: said for said in games}, Game)
     data = SchedulePublished(
-        games=tuple(_game(said) for said in body["games"]),
-        partial=body.get("partial") is True,
-        as_of=instant(body.get("as_of"), inbound.flags),
+        games=tuple(_game(said) for said in games),
+        partial=partial,
+        as_of=as_of,
         source=event.source,
+        wire_format="native",
+        date_basis=basis,
+        flags=tuple(inbound.flags),
+        extra=inbound.rest(),
     )
-    return _noted(inbound, game_date, data)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)
 
 
 def _game(said: dict[str, Any]) -> Game:
@@ -148,13 +174,19 @@ def _game(said: dict[str, Any]) -> Game:
 def _measures(event: CloudEvent, inbound: Inbound) -> Fact:
     body = inbound.body
     game_date, basis = inbound.take_date()
+    occurred_at, correlation = inbound.take_instant(), inbound.take_correlation()
+    boundary, measures = body.pop("boundary"), body.pop("measures")
+    _keep_beyond(body, "measures", measures, Measure)
     data = MeasuresObserved(
-        boundary=body["boundary"],
-        measures={name: _measure(said) for name, said in body["measures"].items()},
+        boundary=boundary,
+        measures={name: _measure(said) for name, said in measures.items()},
         source=event.source,
+        wire_format="native",
         date_basis=basis,
+        flags=tuple(inbound.flags),
+        extra=inbound.rest(),
     )
-    return _noted(inbound, game_date, data)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)
 
 
 def _measure(said: dict[str, Any]) -> Measure:
@@ -162,10 +194,16 @@ def _measure(said: dict[str, Any]) -> Measure:
     return Measure(value=None if value is None else float(value), error=said.get("error"))
 
 
-def _noted(inbound: Inbound, game_date: str, data: SchedulePublished | MeasuresObserved) -> Fact:
-    occurred_at = inbound.take_instant()
-    correlation = inbound.take_correlation()
-    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)
+def _keep_beyond(body: dict[str, Any], key: str, entries: dict[str, dict[str, Any]], kind: type[Struct]) -> None:
+    """Leaves under `key` what `entries` say beyond the fields of `kind`, by the entry's name."""
+    fields = frozenset(kind.__struct_fields__)
+    beyond = {
+        name: {word: value for word, value in said.items() if word not in fields}
+        for name, said in entries.items()
+        if not said.keys() <= fields
+    }
+    if beyond:
+        body[key] = beyond
 
 
 _READERS: dict[str, Callable[[CloudEvent, Inbound], Fact]] = {

@@ -10,7 +10,7 @@ import re
 
 from events.catalogue import Fact, ObservationRecorded, ProgressReported
 from events.wire.counts import count
-from events.wire.dates import Said, resolve
+from events.wire.dates import SaidDate, resolve
 from events.wire.inbound import Inbound
 from events.wire.names import RUN_KEYS, take_run, text_of
 from events.wire.rejected import Rejection
@@ -21,6 +21,8 @@ HEAL_KEYS = frozenset(
     {"force", "force_heal", "skip_phase3", "backfill_mode", "missing_count", "expected_partition", "gap_type"}
 )
 """Keys that only a request for work, or for repair, carries."""
+
+_REQUEST_KEYS = TRIGGER_KEYS | HEAL_KEYS
 
 HEALERS = frozenset({"auto_retry", "self_heal"})
 """Senders (`triggered_by`) whose every request is a repair."""
@@ -33,7 +35,7 @@ _PHASE_BY_KEY = {"export_types": "publishing", "run_aggregation": "grading", "sc
 
 
 def observation(
-    inbound: Inbound, kind: str, *, phase: str | None, wire_format: str, said_date: Said | None = None
+    inbound: Inbound, kind: str, *, phase: str | None, wire_format: str, said_date: SaidDate | None = None
 ) -> Fact:
     """The fact that somebody did or noted something. Raises Rejection where no date is said."""
     body = inbound.body
@@ -47,7 +49,8 @@ def observation(
         topic=inbound.delivery.topic,
         wire_format=wire_format,
         date_basis=basis,
-        extra=inbound.extra(),
+        flags=tuple(inbound.flags),
+        extra=inbound.rest(),
     )
     return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)
 
@@ -59,7 +62,7 @@ def is_request(inbound: Inbound) -> bool:
         return True
     if kind == "complete" or "status" in body:
         return False
-    return "triggered_by" in body or not body.keys().isdisjoint(TRIGGER_KEYS | HEAL_KEYS)
+    return "triggered_by" in body or not body.keys().isdisjoint(_REQUEST_KEYS)
 
 
 def _healer(inbound: Inbound) -> bool:
@@ -80,7 +83,7 @@ def request(inbound: Inbound) -> list[Fact]:
     ]
 
 
-def _game_dates(inbound: Inbound) -> list[Said]:
+def _game_dates(inbound: Inbound) -> list[SaidDate]:
     said = inbound.body["game_dates"]
     if type(said) is not list or not 0 < len(said) <= GAME_DATES_MAX:
         raise Rejection("bad_game_date", f"`game_dates` must be a list of 1 to {GAME_DATES_MAX} dates")
@@ -135,6 +138,7 @@ def progress(inbound: Inbound) -> Fact:
         run=run,
         wire_format=form.replace("-", "_"),
         date_basis=basis,
-        extra=inbound.extra(),
+        flags=tuple(inbound.flags),
+        extra=inbound.rest(),
     )
     return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)

@@ -36,6 +36,8 @@ def sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
 def take_sport(body: dict[str, Any], says: TopicSays, routing: Routing, flags: list[str]) -> str:
     """The sport of a message; `sport` leaves `body`. Notes `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
     said = body.get("sport")
+    if said is None and says.words and says.words[0] in routing.zones:
+        return says.words[0]
     by_topic = sport_of_topic(says, routing)
     sport = (by_topic or _sport_of_dataset(body, routing)) if said is None else _known(said, routing)
     if sport is None:

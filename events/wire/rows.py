@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from events.catalogue import Fact, SchedulePublished, WorkflowDecided
 from events.values import Game
-from events.wire.completions import completion
-from events.wire.dates import Said, resolve
+from events.wire.completions import completion, take_text
+from events.wire.dates import SaidDate, resolve
 from events.wire.inbound import Inbound
 from events.wire.instants import NOTED_KEYS
 from events.wire.names import text_of
@@ -27,21 +27,41 @@ LEGACY_EVENTS = {"raw_data_loaded": ("legacy_raw", "raw"), "analytics_complete":
 """`event_type` of the oldest completions: format and phase."""
 
 
-def workflow_decision(inbound: Inbound) -> Fact:
-    """The controller decided about a workflow; it concerns a sport, not a date. Raises Rejection."""
+def workflow_decision(inbound: Inbound, wire_format: str = "workflow_decision") -> Fact:
+    """The controller decided about a workflow; it concerns a sport, not a date, and so has no basis of one. An action
+    in other letters than Tipoff's stays in `extra`, too. Raises Rejection."""
     body = inbound.body
-    workflow = text_of(body.get("workflow_name")) or text_of(body.get("workflow"))
+    workflow = _take_workflow(body)
     said = body.get("action")
     action = ACTIONS.get(said.upper()) if type(said) is str else None
     if action is None:
         raise Rejection("bad_action", f"`action` is {shown(said)}: give one of {', '.join(ACTIONS)}")
     if workflow is None:
         raise Rejection("no_processor", "no workflow: give `workflow_name`")
-    reason = body.get("reason")
-    data = WorkflowDecided(workflow=workflow, action=action, reason=reason if type(reason) is str else "")
+    if action == said:
+        del body["action"]
+    reason = take_text(body, "reason") or ""
     occurred_at = inbound.take_instant(NOTED_KEYS)
     correlation = inbound.take_correlation(text_of(body.get("decision_id")))
+    data = WorkflowDecided(
+        workflow=workflow,
+        action=action,
+        reason=reason,
+        wire_format=wire_format,
+        date_basis="",
+        flags=tuple(inbound.flags),
+        extra=inbound.rest(),
+    )
     return inbound.fact(f"{inbound.sport}/control", data, occurred_at=occurred_at, correlation=correlation)
+
+
+def _take_workflow(body: dict[str, Any]) -> str | None:
+    for key in ("workflow_name", "workflow"):
+        workflow = text_of(body.get(key))
+        if workflow is not None:
+            del body[key]
+            return workflow
+    return None
 
 
 def postponement(inbound: Inbound) -> list[Fact]:
@@ -55,27 +75,35 @@ def postponement(inbound: Inbound) -> list[Fact]:
     game_id = text_of(body.get("game_id"))
     if game_id is None:
         raise Rejection("no_game_id", "no game: give `game_id`")
+    del body["game_id"]
     went = None if body.get("new_date") is None else _date(inbound, "new_date")
     if went is not None and went[0] == left[0]:
         raise Rejection("bad_game_date", f"`new_date` and `original_date` are both {left[0]}: give the date it went to")
     gone = Game(game_id=game_id, status="postponed")
     if went is not None:
         gone = Game(game_id=game_id, status="moved", moved_to=went[0])
-    games = [(left[0], gone)]
+    games = [(left, gone)]
     if went is not None:
-        games.append((went[0], Game(game_id=game_id)))
-    occurred_at = inbound.take_instant(NOTED_KEYS)
+        games.append((went, Game(game_id=game_id)))
+    occurred_at = inbound.take_instant(("confirmed_at", "detected_at"))
     correlation = inbound.take_correlation()
-    source = _source(body)
-    return [
-        inbound.part(index, body).fact(
-            f"{inbound.sport}/{day}",
-            SchedulePublished(games=(game,), partial=True, as_of=occurred_at, source=source),
-            occurred_at=occurred_at,
-            correlation=correlation,
+    facts = []
+    for index, ((day, basis), game) in enumerate(games):
+        part = inbound.part(index, dict(body))
+        data = SchedulePublished(
+            games=(game,),
+            partial=True,
+            as_of=occurred_at,
+            source=_source(body),
+            wire_format="postponement",
+            date_basis=basis,
+            flags=tuple(inbound.flags),
+            extra=part.rest(),
         )
-        for index, (day, game) in enumerate(games)
-    ]
+        facts.append(
+            part.fact(f"{inbound.sport}/{day}", data, occurred_at=occurred_at, correlation=correlation)
+        )
+    return facts
 
 
 def _source(body: dict[str, Any]) -> str:
@@ -83,7 +111,7 @@ def _source(body: dict[str, Any]) -> str:
     return ": ".join(["postponement", *said])
 
 
-def _date(inbound: Inbound, key: str) -> Said:
+def _date(inbound: Inbound, key: str) -> SaidDate:
     return resolve(key, inbound.body.get(key), received_at=inbound.received_at, zone=inbound.zone)
 
 
@@ -92,7 +120,6 @@ def ledger_row(inbound: Inbound) -> Fact | None:
     body = inbound.body
     event_type = body.get("event_type")
     if type(event_type) is str and event_type in LEGACY_EVENTS:
-        del body["event_type"]
         wire_format, phase = LEGACY_EVENTS[event_type]
         return completion(inbound, wire_format, phase=phase)
     kind = _row_kind(body)

@@ -23,13 +23,14 @@ _HEAL_WORDS = frozenset({"fallback", "backfill", "scraper", "gaps", "heal", "pro
 
 class TopicSays(Struct, frozen=True, kw_only=True):
     """`names` are the entries of `Routing.topics` that speak for this topic, the exact one first. `kind` is `complete`,
-    `trigger`, `heal`, `document` or empty. `phase` is the one the topic names: completed, started or repaired."""
+    `trigger`, `heal`, `document` or empty. `phase` is the one the topic names: completed, started or repaired;
+    `ended_phase` is set only where it is that of the completions on the topic. `document` is the name of one."""
 
     words: tuple[str, ...]
     names: tuple[str, ...]
     kind: str
     phase: str | None
-    collection: str = ""
+    ended_phase: str | None
     document: str = ""
 
 
@@ -41,15 +42,14 @@ def topic_says(topic: str) -> TopicSays:
     folder, _, document = short.partition("/")
     scheme, _, collection = folder.partition(":")
     names = tuple(dict.fromkeys((topic, short, folder, f"{scheme}:")))
-    if scheme != "firestore":
-        collection = document = ""
+    kind, phase = _kind(words, scheme, collection), _phase(words)
     return TopicSays(
         words=words,
         names=names,
-        kind=_kind(words, scheme, collection),
-        phase=_phase(words),
-        collection=collection,
-        document=document,
+        kind=kind,
+        phase=phase,
+        ended_phase=phase if kind in {"complete", "document"} else None,
+        document=document if scheme == "firestore" else "",
     )
 
 

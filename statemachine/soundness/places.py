@@ -41,12 +41,12 @@ def unknowns(what: str, names: Sequence[str], known: Iterable[str], place: Place
             yield (*place, index), f"`{name}` is named twice"
 
 
-def taken(what: str, names: Iterable[tuple[str, Place]]) -> Iterator[Finding]:
-    """A finding for each name that an earlier place has already."""
+def taken(what: str, names: Iterable[tuple[str, Place]], owner: Callable[[Place], str] = shown) -> Iterator[Finding]:
+    """A finding for each name that an earlier place has already; `owner` says whose place that is."""
     first: dict[str, Place] = {}
     for name, place in names:
         if name in first:
-            yield place, f"{what} `{name}` is already taken by {shown(first[name])}"
+            yield place, f"{what} `{name}` is already taken by {owner(first[name])}"
         first.setdefault(name, place)
 
 

@@ -81,6 +81,9 @@ def _vocabularies_do_not_overlap(definition: Definition) -> Iterator[Finding]:
 
 
 def _aliases_name_one_processor(definition: Definition) -> Iterator[Finding]:
+    def owner(place: Place) -> str:
+        return definition.processors[int(place[1])].name
+
     for phase in dict.fromkeys(processor.phase for processor in definition.processors):
         names: list[tuple[str, Place]] = []
         others: list[tuple[str, Place]] = []
@@ -90,7 +93,7 @@ def _aliases_name_one_processor(definition: Definition) -> Iterator[Finding]:
                 names.append((processor.name, (*place, "name")))
                 others += [(processor.class_name, (*place, "class_name"))] if processor.class_name else []
                 others += [(alias, (*place, "aliases", i)) for i, alias in enumerate(processor.aliases)]
-        found = taken(f"in phase {phase}, the name", [*names, *others])
+        found = taken(f"in phase {phase}, the name", [*names, *others], owner)
         yield from (item for item in found if item[0][-1] != "name")
 
 

@@ -142,9 +142,10 @@ def _steps_can_be_ready(definition: Definition) -> Iterator[Finding]:
             yield (*place, "waits"), "a step needs at least one wait: without it the phase is never ready"
         for index, wait in enumerate(step.waits):
             here = (*place, "waits", index)
-            yield from _wait_is_possible(wait, step, parks[cycle_name], here)
+            impossible = list(_wait_is_possible(wait, step, parks[cycle_name], here))
+            yield from impossible
             earlier = next((w for w in step.waits if w is not wait and _always_first(w, wait, step)), None)
-            if earlier is not None:
+            if earlier is not None and not impossible:
                 yield here, f"`{wait.reason}` can never be the one that is met: `{earlier.reason}` always is before it"
 
 
@@ -176,7 +177,7 @@ def _needed(wait: Wait, step: Step) -> int:
 
 
 def _gates_check_something(definition: Definition) -> Iterator[Finding]:
-    commanded = {phase.name for phase in definition.phases if phase.commands}
+    silent = {phase.name for phase in definition.phases if not phase.commands}
     for at, gate in enumerate(definition.gates):
         place = ("gates", at)
         if not gate.checks:
@@ -186,8 +187,8 @@ def _gates_check_something(definition: Definition) -> Iterator[Finding]:
         if gate.probe and not gate.measures and any(check.measure for check in gate.checks):
             yield (*place, "measures"), f"gate {gate.name} probes, and says no measures to probe for"
         closes = [step.phase for _place, _cycle, step in steps(definition) if step.gate == gate.name]
-        if gate.retries and closes and not commanded.intersection(closes):
-            yield (*place, "retries"), f"phase {closes[0]} has no commands, so it cannot be commanded again"
+        for phase in silent.intersection(closes) if gate.retries else ():
+            yield (*place, "retries"), f"phase {phase} has no commands, so it cannot be commanded again"
 
 
 def _checks_fit_their_kind(definition: Definition) -> Iterator[Finding]:

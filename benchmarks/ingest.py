@@ -1,0 +1,109 @@
+"""(a) Durable ingest: lines in, acknowledged batches out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+from benchmarks.floor import FloorJob
+from benchmarks.job import BATCH, Job, Outcome, in_batches
+from benchmarks.measuring import Ratio, Result, Spent, in_turns, ratio, spent
+from benchmarks.season import season
+from benchmarks.tipoff import TipoffJob, during, rehearsed
+from statemachine.definition import Definition
+
+DBOS_MESSAGES = 200
+"""Enough for a workflow a message, which takes milliseconds; its figure is scaled per message."""
+
+EVENTSOURCING_MESSAGES = 6_000
+"""So many where it saves each, which takes a good part of a millisecond."""
+
+TARGETS = {"eventsourcing, documented": 15.0}
+INGEST_SHARE_OF_FLOOR = 0.20
+
+
+class Disagreement(Exception):
+    """Two jobs stored different things from the same lines: they did not do the same job."""
+
+
+def ingest(definition: Definition, folder: Path, *, dates: int, rounds: int) -> Result:
+    """All jobs over the same lines."""
+    from benchmarks.peer_dbos import DbosJob
+    from benchmarks.peer_eventsourcing import EventsourcingJob
+
+    lines = season(dates, definition)
+    aside = during(in_batches(lines, BATCH), rehearsed(lines, definition))
+    few, some = lines[:DBOS_MESSAGES], lines[:EVENTSOURCING_MESSAGES]
+    agreed = {len(lines): stored(TipoffJob(definition, aside), lines, folder)}
+    for part in (few, some):
+        agreed[len(part)] = stored(TipoffJob(definition, aside), part, folder)
+    jobs: list[tuple[Callable[[], Job], Sequence[bytes]]] = [
+        (lambda: TipoffJob(definition, aside), lines),
+        (FloorJob, lines),
+        (lambda: EventsourcingJob(definition, way="batched"), lines),
+        (lambda: EventsourcingJob(definition, way="uncopied"), some),
+        (lambda: EventsourcingJob(definition, way="documented"), some),
+        (lambda: DbosJob(definition), few),
+    ]
+    runs = {make().name: _run(make, lines, folder, agreed) for make, lines in jobs}
+    found = in_turns(runs, rounds=rounds)
+    ours, floor = found["tipoff"], found["floor"]
+    peers = [name for name in found if name not in ("tipoff", "floor")]
+    return Result(
+        title="(a) durable ingest",
+        unit="message",
+        series=list(found.values()),
+        ratios=[
+            Ratio(name="floor ÷ tipoff", value=ratio(floor, ours), target=INGEST_SHARE_OF_FLOOR),
+            *(Ratio(name=f"{name} ÷ tipoff", value=ratio(found[name], ours), target=TARGETS.get(name)) for name in peers),
+        ],
+        notes=[
+            f"{len(lines)} messages of {dates} game dates, {agreed[len(lines)].facts} distinct facts, batches of {BATCH};"
+            f" beside them {sum(map(len, aside))} ticks and confirmations that only tipoff decides about",
+            f"eventsourcing, where it saves each message: the first {len(some)} of these; DBOS: the first {len(few)}",
+        ],
+    )
+
+
+_numbers = count()
+
+
+def stored(job: Job, lines: Sequence[bytes], folder: Path) -> Outcome:
+    """What `job` makes of `lines`."""
+    job.open(_new(folder))
+    for batch in in_batches(lines, BATCH):
+        job.take(batch)
+    outcome = job.outcome()
+    job.close()
+    return outcome
+
+
+def _run(
+    make: Callable[[], Job], lines: Sequence[bytes], folder: Path, agreed: dict[int, Outcome]
+) -> Callable[[], Spent]:
+    def run() -> Spent:
+        job = make()
+        job.open(_new(folder))
+        batches = list(in_batches(lines, BATCH))
+        took = spent(lambda: [job.take(batch) for batch in batches], units=len(lines))
+        outcome = job.outcome()
+        job.close()
+        refuse_disagreement(job.name, outcome, agreed[len(lines)])
+        return took
+
+    return run
+
+
+def refuse_disagreement(name: str, outcome: Outcome, agreed: Outcome) -> None:
+    """Raise Disagreement unless `outcome` is what was `agreed`, as far as the job folds anything."""
+    if outcome.facts != agreed.facts:
+        raise Disagreement(f"{name} stored {outcome.facts} facts, not {agreed.facts}")
+    if outcome.completed is not None and agreed.completed is not None and outcome.completed != agreed.completed:
+        raise Disagreement(f"{name} differs in {sorted(outcome.completed ^ agreed.completed)[:5]}")
+
+
+def _new(folder: Path) -> Path:
+    here = folder / f"ingest-{next(_numbers)}"
+    here.mkdir()
+    return here

@@ -1,0 +1,42 @@
+"""`heartbeats`: every remembered run and how long ago it last beat."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from handlers.cli.arguments import In, Now, now_of
+from handlers.cli.problems import Exit
+from handlers.cli.recorded import Recorded
+from handlers.cli.tables import table, when
+from projections.heartbeats import Heartbeat
+from projections.heartbeats import heartbeats as heartbeats_of
+
+
+def heartbeats(*, now: Now = None, session: In) -> int:
+    """Runs by their last heartbeat, the dead first."""
+    at = now_of(session, now)
+    with session.reading() as store:
+        found = heartbeats_of(Recorded(session, store).pulses(), now=at)
+    session.answer(found, lambda console: _print(console, found))
+    conditions = {beat.condition for beat in found}
+    if "dead" in conditions:
+        return Exit.CRITICAL
+    return Exit.WARNING if "stale" in conditions else Exit.HEALTHY
+
+
+def _print(console: Console, found: list[Heartbeat]) -> None:
+    rows = [
+        (
+            beat.condition,
+            beat.sport,
+            beat.game_date,
+            beat.processor,
+            beat.run or "",
+            when(beat.beat_at),
+            f"{beat.age_seconds:.0f} s",
+            "" if beat.progress is None else f"{beat.progress} of {'?' if beat.total is None else beat.total}",
+        )
+        for beat in found
+    ]
+    columns = ("condition", "sport", "date", "processor", "run", "last beat", "#age", "#progress")
+    console.print(table(*columns, rows=rows) if rows else "No run has sent a heartbeat.")

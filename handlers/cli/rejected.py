@@ -1,0 +1,32 @@
+"""`rejected`: messages that could not be understood, and what their publishers have to fix."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from handlers.cli.arguments import In
+from handlers.cli.problems import Exit
+from handlers.cli.recorded import Recorded
+from handlers.cli.tables import table, when
+from projections.rejected import Rejections
+from projections.rejected import rejected as rejections
+
+
+def rejected(*, session: In) -> int:
+    """Messages that could not be understood, by what was wrong with them; their bytes are kept."""
+    with session.reading() as store:
+        recorded = Recorded(session, store)
+        streams = [state.stream for state in recorded.controls()]
+        found = rejections(event for stream in streams for event in recorded.events(stream))
+    session.answer(found, lambda console: _print(console, found))
+    return Exit.WARNING if found else Exit.HEALTHY
+
+
+def _print(console: Console, found: list[Rejections]) -> None:
+    rows = [
+        (item.stream, item.topic, item.code, item.count, when(item.last_at), item.message_id, Text(item.reason))
+        for item in found
+    ]
+    columns = ("stream", "topic", "code", "#count", "last", "message", "what to fix")
+    console.print(table(*columns, rows=rows) if rows else "No message was rejected.")

@@ -1,0 +1,74 @@
+"""Stores by name: `sqlite:PATH`, `memory:`, `firestore:PROJECT[/DATABASE]`.
+
+One place turns what stands behind `--store` or `TIPOFF_STORE` into an open store, so that every verb names stores alike
+and refuses the same things with the same words.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct
+
+from events.memory import MemoryStore
+from events.sqlite import BUSY_SECONDS, SqliteStore
+from events.store import Store
+
+SCHEMES = ("sqlite", "memory", "firestore")
+
+
+class StoreNameInvalid(Exception):
+    """The name is not one of a store that this build can open."""
+
+    code = "store_name_invalid"
+
+    def __init__(self, *, name: str, reason: str, next_step: str) -> None:
+        self.name, self.reason, self.next_step = name, reason, next_step
+        super().__init__(name, reason, next_step)
+
+    def __str__(self) -> str:
+        return f"store {self.name!r}: {self.reason}. {self.next_step}"
+
+
+class StoreName(Struct, frozen=True):
+    """A store's name, understood. `path` is that of a SQLite file, None for the others."""
+
+    scheme: str
+    path: Path | None = None
+
+    @property
+    def commands(self) -> Path:
+        """Where commands go when nobody says: beside the store's file."""
+        name = "tipoff" if self.path is None else self.path.name
+        return (self.path.parent if self.path is not None else Path()) / f"{name}.commands.jsonl"
+
+
+def store_name(name: str) -> StoreName:
+    """The store that `name` names. Raises StoreNameInvalid."""
+    scheme, colon, rest = name.partition(":")
+    if not colon or scheme not in SCHEMES:
+        next_step = "Give sqlite:PATH or memory: (such as sqlite:tipoff.db)."
+        raise StoreNameInvalid(name=name, reason="it begins with no known kind of store", next_step=next_step)
+    if scheme == "firestore":
+        next_step = "Use sqlite:PATH; the events move later with `export` and `import`."
+        raise StoreNameInvalid(name=name, reason="this build cannot open Firestore yet", next_step=next_step)
+    if scheme == "memory":
+        if rest:
+            raise StoreNameInvalid(name=name, reason="a store in memory has no path", next_step="Give memory: alone.")
+        return StoreName(scheme)
+    if not rest or "\0" in rest:
+        raise StoreNameInvalid(name=name, reason="the path is missing", next_step="Give sqlite:PATH.")
+    return StoreName(scheme, Path(rest).expanduser())
+
+
+def open_store(
+    name: str, *, create: bool, read_only: bool = False, busy_seconds: float = BUSY_SECONDS
+) -> closing[Store]:
+    """The store called `name`, to be used in a `with` statement that closes it. A SQLite file that is missing is made
+    where `create` is true; `busy_seconds` bounds the wait for another writer. Raises StoreNameInvalid,
+    StoreUnavailable, CorruptStore."""
+    parsed = store_name(name)
+    if parsed.path is None:
+        return closing(MemoryStore())
+    return closing(SqliteStore.open(parsed.path, create=create, read_only=read_only, busy_seconds=busy_seconds))
