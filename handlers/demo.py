@@ -19,6 +19,7 @@ from rich.console import Console
 
 from handlers import definitions
 from handlers.demo_facts import SPORT, Week, load_week
+from handlers.demo_picture import picture
 from handlers.demo_play import UNTIL, files_in, fresh_store, play
 from handlers.demo_print import Report, print_report
 from handlers.demo_results import agreement, days_of, earlier, levels_of
@@ -70,12 +71,23 @@ def demonstrate(directory: Path, week: Week) -> Demo:
     return Demo(days=shown, report=report)
 
 
-def run_demo(*, directory: Path, json: bool, stdout: TextIO | None = None, console: Console | None = None) -> int:
+def run_demo(
+    *,
+    directory: Path,
+    json: bool,
+    picture_file: Path | None = None,
+    stdout: TextIO | None = None,
+    console: Console | None = None,
+) -> int:
     """Play the week into a new store in `directory`, print what it says, and return the exit code: the report, or with
-    `json` what `day show` says, one object per date. Raises OSError, StoreUnavailable."""
+    `json` what `day show` says, one object per date. With `picture_file` the summary is drawn there, too. Raises
+    OSError, StoreUnavailable."""
     out = stdout or sys.stdout
     with _busy():
         demo = demonstrate(directory, load_week())
+    if picture_file is not None:
+        picture_file.parent.mkdir(parents=True, exist_ok=True)
+        picture_file.write_text(picture(demo.report) + "\n", encoding="utf-8")
     if json:
         out.write(msgspec.json.encode(demo.days).decode() + "\n")
     else:

@@ -75,6 +75,13 @@ def print_report(report: Report, console: Console) -> None:
     _next(report, console)
 
 
+def print_summary(report: Report, console: Console) -> None:
+    """Print only what the gates decided and how much earlier that was than people found out."""
+    console.print(Text("The week of 13 to 19 January 2026, replayed. Times are UTC.\n", "bold"))
+    console.print(_gates(report))
+    console.print(_earlier(report))
+
+
 def _heading(report: Report, console: Console) -> None:
     counts, answers = report.played.counts, report.played.answers
     console.print(Text("Tipoff: the week of 13 to 19 January 2026, replayed", "bold"))

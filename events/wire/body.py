@@ -17,7 +17,8 @@ EVENT_BYTES_MAX = 1_000_000
 """Bytes of a fact as JSON. A document of Firestore holds 1 MiB, its own fields and names included."""
 
 _GROWTH_MAX = 6
-"""How many times larger a message may become when it is stored: `\\u0001` for one byte, 1000000000000000.0 for `1e15`."""
+"""How much larger a message may become when it is stored: `1e15` is written 1000000000000000.0, and a control character
+in an attribute `\\u0001`."""
 
 SURELY_FIT_BYTES = EVENT_BYTES_MAX // _GROWTH_MAX
 """A message and its attributes up to this size fit, whatever they say."""

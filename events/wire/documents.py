@@ -48,7 +48,9 @@ def completion_document(inbound: Inbound) -> list[Fact]:
     facts: dict[str, Fact] = {}
     around = {"document": about} if about and not triggered else {}
     for index, (name, entry) in enumerate(entries.items()):
-        fact = _entry(inbound, index, name, entry, around, phase, said_date)
+        own_name = {key: entry[key] for key in ("processor_name",) if key in entry}
+        part = inbound.part(index, {**entry, "processor_name": name}, {**own_name, **around})
+        fact = _entry(part, phase, said_date)
         first = facts.setdefault(fact.id, fact)
         if first is not fact and isinstance(first.data, Said):
             put(first.data.extra, name, entry)
@@ -68,17 +70,7 @@ def _trigger(part: Inbound, phase: str | None, said_date: SaidDate) -> Fact:
     return observation(part, "trigger", phase=next_phase(phase), wire_format="completion_document", said_date=said_date)
 
 
-def _entry(
-    document: Inbound,
-    index: int,
-    name: str,
-    entry: dict[str, Any],
-    around: dict[str, Any],
-    phase: str | None,
-    said_date: SaidDate,
-) -> Fact:
-    own_name = {key: entry[key] for key in ("processor_name",) if key in entry}
-    part = document.part(index, {**entry, "processor_name": name}, {**own_name, **around})
+def _entry(part: Inbound, phase: str | None, said_date: SaidDate) -> Fact:
     try:
         return completion(part, "completion_document", phase=phase, said_date=said_date)
     except Rejection as rejection:

@@ -66,7 +66,7 @@ def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
         context = {key[3:]: said for key, said in attributes.items() if key.startswith("ce-")}
         others = {key: said for key, said in attributes.items() if not key.startswith("ce-")}
         data, wrong, prefix = body, [], "ce-"
-    taken = {key: context.get(key) for key in ("id", "source", "type", "time", "specversion")}
+    taken: dict[str, Any] = {key: context.get(key) for key in ("id", "source", "type", "time", "specversion")}
     for key in ("id", "source", "type"):
         if type(taken[key]) is not str or not taken[key]:
             wrong.append(f"`{prefix}{key}` is missing")

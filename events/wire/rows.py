@@ -100,9 +100,7 @@ def postponement(inbound: Inbound) -> list[Fact]:
             flags=tuple(inbound.flags),
             extra=part.rest(),
         )
-        facts.append(
-            part.fact(f"{inbound.sport}/{day}", data, occurred_at=occurred_at, correlation=correlation)
-        )
+        facts.append(part.fact(f"{inbound.sport}/{day}", data, occurred_at=occurred_at, correlation=correlation))
     return facts
 
 

@@ -15,7 +15,10 @@ DIRECTORY = "build/demo"
 Directory = Annotated[str, Parameter(help="Where its store, messages and commands go; made anew each time.")]
 
 
-def demo(*, directory: Directory = DIRECTORY, session: In) -> int:
+Picture = Annotated[str | None, Parameter(help="Draw the summary into this SVG file, too.")]
+
+
+def demo(*, directory: Directory = DIRECTORY, picture: Picture = None, session: In) -> int:
     """Replay the week of 13 to 19 January 2026 and show when each problem would have been known."""
     from handlers.demo import run_demo  # noqa: PLC0415 - its tables and facts are for this verb alone
 
@@ -23,7 +26,13 @@ def demo(*, directory: Directory = DIRECTORY, session: In) -> int:
         raise Refused("the demo makes a store of its own", next_step="Name its folder with --directory.")
     out, console = session.streams.stdout, session.console
     try:
-        return run_demo(directory=Path(directory), json=session.options.json, stdout=out, console=console)
+        return run_demo(
+            directory=Path(directory),
+            json=session.options.json,
+            picture_file=None if picture is None else Path(picture),
+            stdout=out,
+            console=console,
+        )
     except OSError as error:
         step = "Name another folder with --directory."
         raise Refused(f"{error.filename or directory} cannot be used: {error.strerror}", next_step=step) from error
