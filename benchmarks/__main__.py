@@ -45,7 +45,9 @@ app = App(name="python -m benchmarks", help="Tipoff against a floor and its peer
 @app.default
 def run(
     *,
-    only: Annotated[list[Name] | None, Parameter(consume_multiple=True, help="Benchmarks to run; all by default.")] = None,
+    only: Annotated[
+        list[Name] | None, Parameter(consume_multiple=True, help="Benchmarks to run; all by default.")
+    ] = None,
     quick: Annotated[bool, Parameter(help="Small sizes: whether it runs, not how fast it is.")] = False,
     json: Annotated[bool, Parameter(help="One JSON document instead of tables.")] = False,
     folder: Annotated[Path | None, Parameter(help="Where stores are made; its disk is what is measured.")] = None,
@@ -72,7 +74,7 @@ def _benchmark(name: Name, definition: Definition, folder: Path, sizes: Sizes) -
         return ingest(definition, here, dates=sizes.dates, rounds=sizes.rounds)
     if name == "b":
         return replay(definition, here, events=sizes.events, rounds=sizes.rounds)
-    return flat(definition, here, events=sizes.events, open_dates=sizes.open_dates, rounds=sizes.rounds)
+    return flat(definition, here, events=sizes.events, open_dates=sizes.open_dates, rounds=3 * sizes.rounds)
 
 
 def _stages(definition: Definition, folder: Path, sizes: Sizes) -> dict[str, float]:

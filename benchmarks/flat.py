@@ -6,10 +6,12 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import count
 from pathlib import Path
 
+from benchmarks.day import BEATS_MAX, TEAMS
 from benchmarks.job import BATCH
 from benchmarks.measuring import Ratio, Result, Series, Spent, ratio, series, spent
 from benchmarks.replay import STREAM, filled
-from benchmarks.season import BEATS_MAX, FIRST_DATE, TEAMS, long_date
+from benchmarks.season import FIRST_DATE, long_date
+from benchmarks.tipoff import facts_of, routing
 from events.catalogue import Fact, ProgressReported, SchedulePublished
 from events.codec import derive_id
 from events.memory import MemoryStore
@@ -22,6 +24,9 @@ from statemachine.streams import date_stream
 FLAT_AT_MOST = 1.3
 EARLY = 10
 """Events that a young stream has before it is measured."""
+
+EARLY_LINES = 100
+"""So many lines of a date have that many about its own stream."""
 
 TICKS = 10
 LATER_DAYS = 100
@@ -49,7 +54,7 @@ def flat(definition: Definition, folder: Path, *, events: int, open_dates: int, 
             for name, over, under in pairs
         ],
         notes=[
-            f"late: a date with {events} events and more, early: one with {EARLY}; the same kind of message, in one store",
+            f"late: a date of {events} events or more; early: one with {EARLY}; the same kind of message, in one store",
             "a tick is measured where one date is due, an idle one where none is",
         ],
     )
@@ -58,13 +63,15 @@ def flat(definition: Definition, folder: Path, *, events: int, open_dates: int, 
 def _events(definition: Definition, folder: Path, *, events: int, rounds: int) -> dict[str, Series]:
     store = filled(long_date(events + BEATS_MAX, definition), definition, folder)
     head = store.head(STREAM)
-    assert head is not None and head.version >= events, "the long date is long enough"
+    assert head is not None, "the long date was stored"
+    assert head.version >= events, "and is long enough"
     recorder = Recorder(store, {definition.sport: definition})
     now = datetime.combine(FIRST_DATE, time(), UTC) + timedelta(days=90)
     taken: dict[str, list[Spent]] = {}
     for number in range(rounds):
-        young = date_stream(definition.sport, (FIRST_DATE - timedelta(days=1 + number)).isoformat())
-        recorder.record(_progress(young, now, EARLY))
+        day = FIRST_DATE - timedelta(days=1 + number)
+        young = date_stream(definition.sport, day.isoformat())
+        recorder.record(_first(young, long_date(EARLY_LINES, definition, day=day), definition))
         for age, stream in (("early", young), ("late", STREAM)):
             alone = [_progress(stream, now, 1) for _ in range(BATCH // 8)]
             taken.setdefault(f"{age}, alone", []).append(
@@ -76,6 +83,12 @@ def _events(definition: Definition, folder: Path, *, events: int, rounds: int) -
             )
     store.close()
     return {name: series(name, measured) for name, measured in taken.items()}
+
+
+def _first(stream: str, lines: list[bytes], definition: Definition) -> list[Timed]:
+    """What is said first about a date: with the definition that it adopts it makes `EARLY` events."""
+    said = [timed for timed in facts_of(lines, routing(definition)) if timed[0].stream == stream]
+    return said[: EARLY - 1]
 
 
 def _progress(stream: str, now: datetime, number: int) -> list[Timed]:
@@ -120,7 +133,8 @@ def _deadlines(definition: Definition) -> list[datetime]:
     found: list[datetime] = []
     while len(found) < TICKS:
         head = store.head(STREAM)
-        assert head is not None and head.next_deadline is not None, "a date with games has deadlines ahead"
+        assert head is not None, "the date was stored"
+        assert head.next_deadline is not None, "and has deadlines ahead, for it has games"
         found.append(head.next_deadline)
         recorder.tick(head.next_deadline)
     return found

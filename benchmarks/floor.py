@@ -1,17 +1,24 @@
-"""The floor: the same bytes decoded and inserted in the same batches by bare sqlite3. What no event store can go below.
+"""The floor: the same bytes decoded to dicts and inserted in the same batches by bare sqlite3.
 
-It folds nothing, checks nothing and forgets what it saw; the one thing it shares with the others is that a batch is on
-the disk when it is acknowledged. A set in memory keeps duplicates out, so that all jobs store the same facts.
+It folds nothing, checks nothing and has no index; the one thing it shares with the others is that a batch is on the
+disk when it is acknowledged. A set in memory keeps duplicates out, so that all jobs store the same facts.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.gist import decode_body, decode_envelope
+import msgspec
+
 from benchmarks.job import Outcome
+
+TABLE = "CREATE TABLE events(position INTEGER PRIMARY KEY, topic TEXT, id TEXT, published_at TEXT, body BLOB)"
+INSERT = "INSERT INTO events(topic, id, published_at, body) VALUES (?, ?, ?, ?)"
+
+decode = msgspec.json.Decoder().decode
 
 
 class FloorJob:
@@ -24,21 +31,22 @@ class FloorJob:
         self._connection = sqlite3.connect(folder / "floor.sqlite", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("CREATE TABLE events(position INTEGER PRIMARY KEY, topic TEXT, id TEXT, body BLOB)")
+        self._connection.execute(TABLE)
         self._seen: set[bytes] = set()
 
     def take(self, lines: Sequence[bytes]) -> None:
         """Insert what `lines` say, in one commit."""
         rows = []
         for line in lines:
-            envelope = decode_envelope(line)
-            message = envelope.message
-            decode_body(message.data)
-            if message.data not in self._seen:
-                self._seen.add(message.data)
-                rows.append((envelope.topic, message.messageId, message.data))
+            envelope = decode(line)
+            message = envelope["message"]
+            data = b64decode(message["data"])
+            decode(data)
+            if data not in self._seen:
+                self._seen.add(data)
+                rows.append((envelope["topic"], message["messageId"], message["publishTime"], data))
         self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany("INSERT INTO events(topic, id, body) VALUES (?, ?, ?)", rows)
+        self._connection.executemany(INSERT, rows)
         self._connection.execute("COMMIT")
 
     def outcome(self) -> Outcome:

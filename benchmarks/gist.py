@@ -1,4 +1,4 @@
-"""What a peer needs to know of a message, got as cheaply as it can be: each is given the same decoding and the same keys.
+"""What a peer needs to know of a message, got as cheaply as it can be; every peer is given the same.
 
 Tipoff does not use this; it reads messages through `events.wire`, which takes nothing on trust.
 """
@@ -61,10 +61,7 @@ def gist(line: bytes, names: dict[tuple[str, str], str]) -> Gist:
     text = message.data.decode()
     phase = PHASE_OF_WORD.get(body.get("phase", ""))
     run, name = body.get("execution_id"), body.get("processor_name", "")
-    if run is not None:
-        key = f"{body['phase']}/{name}/{run}/{body.get('status', 'started')}"
-    else:
-        key = message.messageId
+    key = message.messageId if run is None else f"{body['phase']}/{name}/{run}/{body.get('status', 'started')}"
     completes = None
     if phase is not None and body["status"] in COUNTING and body.get("record_count") != 0:
         completes = (phase, names[phase, name])

@@ -1,4 +1,4 @@
-"""What an ingest benchmark runs: the same batches of lines into an empty store, durable when a batch is acknowledged."""
+"""What an ingest benchmark runs: the same batches of lines into an empty store, on the disk when acknowledged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
-
 
 BATCH = 256
 """Messages acknowledged together."""

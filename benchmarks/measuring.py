@@ -1,7 +1,7 @@
 """How figures are taken: what is compared runs in turns, round after round, in one process on one machine.
 
-A ratio is the median of the ratios of each round, so that whatever disturbs the machine for longer than a round disturbs
-both sides. Absolute figures are medians too, and mean little without the machine they were taken on.
+A ratio is the median of the ratios of each round, so that whatever disturbs the machine for longer than a round
+disturbs both sides. Absolute figures are medians too, and mean little without the machine they were taken on.
 """
 
 from __future__ import annotations

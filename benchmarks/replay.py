@@ -6,10 +6,11 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.day import BEATS_MAX
 from benchmarks.gist import gist, names_of
 from benchmarks.job import BATCH, in_batches
 from benchmarks.measuring import Ratio, Result, in_turns, ratio, spent
-from benchmarks.season import BEATS_MAX, FIRST_DATE, long_date
+from benchmarks.season import FIRST_DATE, long_date
 from benchmarks.tipoff import TipoffJob
 from events.catalogue import Event
 from events.sqlite import SqliteStore
@@ -58,8 +59,8 @@ def replay(definition: Definition, folder: Path, *, events: int, rounds: int) ->
             Ratio(name="decoding alone ÷ tipoff", value=ratio(found["decoding alone"], ours)),
         ],
         notes=[
-            f"{len(bodies)} events of one date; tipoff reads them from SQLite, holds each against the hash chain, decodes"
-            " and folds it",
+            f"{len(bodies)} events of one date; tipoff reads them from SQLite, holds each against the hash chain,"
+            " decodes and folds it",
             f"eventsourcing: repository.get of the aggregate with {version} events, no cache, no snapshot",
         ],
     )

@@ -49,7 +49,9 @@ def _series(result: Result) -> Table:
         table.add_column(column, justify="right")
     for item in result.series:
         low, high = min(item.rounds_us), max(item.rounds_us)
-        table.add_row(item.name, str(item.units), f"{item.us:,.1f}", f"{item.cpu_us:,.1f}", f"{low:,.1f} to {high:,.1f}")
+        table.add_row(
+            item.name, str(item.units), f"{item.us:,.1f}", f"{item.cpu_us:,.1f}", f"{low:,.1f} to {high:,.1f}"
+        )
     return table
 
 

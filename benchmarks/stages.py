@@ -1,9 +1,9 @@
 """Where the time of an ingested message goes, stage by stage, each on what the stage before it made.
 
-The stages are the parts of a recorder's work called one by one over whole batches. Every batch is walked through several
-times and its least disturbed walk counts, for a busy machine can only add. Figures are CPU time, but for `insert and
-sync`, which waits for the disk. The recorder's own bookkeeping is in none of them; `evolve` and `insert` are parts of
-`decide` and `insert and sync`, named to be told apart.
+The stages are the parts of a recorder's work called one by one over whole batches. Every batch is walked through
+several times and its least disturbed walk counts, for a busy machine can only add. Figures are CPU time, but for
+`insert and sync`, which waits for the disk. The recorder's own bookkeeping is in none of them; `evolve` and `insert`
+are parts of `decide` and `insert and sync`, named to be told apart.
 """
 
 from __future__ import annotations
@@ -141,9 +141,7 @@ def chained(previous: str, bodies: list[bytes]) -> list[str]:
     return [previous := chain(previous, body) for body in bodies]
 
 
-def sealed(
-    item: tuple[str, Drafted], bodies: list[bytes], hashes: list[str], head: tuple[bytes, Any]
-) -> Commit:
+def sealed(item: tuple[str, Drafted], bodies: list[bytes], hashes: list[str], head: tuple[bytes, Any]) -> Commit:
     """The commit of a draft."""
     stream, draft = item
     events = [

@@ -15,7 +15,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from benchmarks.job import Outcome
-from events.catalogue import CommandPublished, DefinitionAdopted, DefinitionPublished, Fact, PulseChanged, Ticked, is_input
+from events.catalogue import (
+    CommandPublished,
+    DefinitionAdopted,
+    DefinitionPublished,
+    Fact,
+    PulseChanged,
+    Ticked,
+    is_input,
+)
 from events.memory import MemoryStore
 from events.sqlite import SqliteStore
 from events.store import Pending, Store
@@ -57,13 +65,18 @@ def facts_of(lines: Sequence[bytes], routing: Routing) -> list[Timed]:
 
 def rehearsed(lines: Sequence[bytes], definition: Definition) -> list[Timed]:
     """What the clock and the broker say while `lines` are lived through."""
+    return _said_by_us(lived(lines, definition))
+
+
+def lived(lines: Sequence[bytes], definition: Definition) -> Store:
+    """A store that took `lines` one by one, with a tick at every minute that needed one."""
     store = MemoryStore()
     recorder = Recorder(store, {definition.sport: definition})
     for fact, now in facts_of(lines, routing(definition)):
         _let_time_pass(recorder, now)
         recorder.record([(fact, now)])
         dispatch(recorder, Confirming(), now)
-    return _said_by_us(store)
+    return store
 
 
 def _let_time_pass(recorder: Recorder, until: datetime) -> None:
@@ -107,7 +120,7 @@ def during(batches: Iterable[Sequence[bytes]], aside: Sequence[Timed]) -> list[l
     left = deque(aside)
     parts: list[list[Timed]] = []
     for batch in batches:
-        until = from_line(batch[-1]).published_at
+        until = max(from_line(line).published_at for line in batch)
         part: list[Timed] = []
         while left and left[0][1] <= until:
             part.append(left.popleft())

@@ -198,6 +198,7 @@ class PublishClock:
         self._store_group(fallback=self.at or until or fallback)
         if until is not None:
             self.advance(until)
+            self.at = until if self.at is None else max(self.at, until)
 
     def advance(self, to: datetime) -> None:
         """Tick at every full minute up to and including `to` at which something is due."""

@@ -88,6 +88,7 @@ class _Draft:
 
     def decide(self, fact: Fact, now: datetime) -> list[Event]:
         """Add what follows from `fact`."""
+        events: list[Event]
         events, self.state = self.decider.decide_and_fold(self.state, fact, now, self.definition)
         self.events += events
         return events

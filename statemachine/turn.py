@@ -61,11 +61,10 @@ class Working(Generic[S]):
 
     def emit(self, data: Data) -> None:
         """Append an event and fold it. The first is the input itself; those after it name it as their cause."""
-        fact = self.fact
-        index = len(self.events)
+        fact, state, index = self.fact, self.state, len(self.events)
         event = Event(
-            stream=self.state.stream,
-            version=self.state.version + 1,
+            stream=state.stream,
+            version=state.version + 1,
             id=fact.id if index == 0 else derive_id(fact.id, index),
             occurred_at=fact.occurred_at if index == 0 else self.now,
             recorded_at=self.now,
@@ -76,7 +75,7 @@ class Working(Generic[S]):
             schema=CURRENT_SCHEMA.get(type_of(data), 1) if CURRENT_SCHEMA else 1,
         )
         self.events.append(event)
-        self.state = self.fold(self.state, event)
+        self.state = self.fold(state, event)
 
 
 class Turn(Working[DateState]):

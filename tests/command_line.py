@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -39,12 +39,15 @@ class Ran(Struct, frozen=True):
 
 
 def tipoff(
-    *argv: str | Path, environ: Mapping[str, str] | None = None, stdin: bytes = b"", now: datetime = NOON
+    *argv: str | Path,
+    environ: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    clock: Callable[[], datetime] = lambda: NOON,
 ) -> Ran:
     """Run the command line in this process, with nothing in its environment but `environ`."""
     out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     streams = Streams(stdin=io.BytesIO(stdin), stdout=out, stderr=err)
-    code = run([str(word) for word in argv], streams=streams, environ=environ or {}, clock=lambda: now)
+    code = run([str(word) for word in argv], streams=streams, environ=environ or {}, clock=clock)
     out.flush()
     data = out.buffer
     assert isinstance(data, io.BytesIO)

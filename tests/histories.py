@@ -1,8 +1,8 @@
 """Histories of a game date as nobody would write them: a good day, bent by what really happens to messages.
 
-`histories()` draws them: messages lost, late, doubled, said again under new ids, out of order, failed or empty; schedules
-that change, people who act, definitions that are replaced, channels that refuse, probes that err, ticks that come hours
-late, clocks that go back. `play` lets one happen, through the real recorder on a store in memory. `values` draws any
+`histories()` draws them: messages lost, late, doubled, said again under new ids, out of order, failed or empty;
+schedules that change, people who act, definitions that are replaced, channels that refuse, probes that err, ticks that
+come hours late, clocks that go back. `play` lets one happen, through the real recorder on a store in memory. `values` draws any
 value of the catalogue from its type.
 """
 
@@ -156,7 +156,7 @@ def good_day(definition: Definition, game_date: str, played: tuple[Game, ...]) -
 def completion(definition: Definition, phase: str, name: str, *, run: str) -> CompletionRecorded:
     """A completion as the processor publishes it: under one of its names, with the numbers its phase reports."""
     known = definition.processor_of[name].known_as
-    numbers = {
+    numbers: dict[str, dict[str, Any]] = {
         "predictions": {"completion_pct": 95.5, "completed_predictions": 120, "expected_predictions": 126},
         "grading": {"predictions_found": 100, "graded_count": 95},
     }
@@ -187,7 +187,9 @@ def figures(names: list[str], answer: Answer, played: int) -> dict[str, Measure]
         return {name: Measure(error="403: permission denied") for name in names}
     if answer == "poor":
         return {name: Measure(value=90.0 if name == "null_rate_pct" else 0.0) for name in names}
-    return {name: Measure(value=GOOD_FIGURES.get(name, float(played if name.startswith("games") else 50))) for name in names}
+    return {
+        name: Measure(value=GOOD_FIGURES.get(name, float(played if name.startswith("games") else 50))) for name in names
+    }
 
 
 # --- bending it ----------------------------------------------------------------------------------------------------
@@ -255,13 +257,18 @@ def _insert(line: list[Happening], at: int, data: Input, draw: Any, actor: str =
     line.sort(key=lambda happening: happening.at)
 
 
+def _published(line: list[Happening]) -> tuple[Game, ...]:
+    return next((h.data.games for h in line if isinstance(h.data, SchedulePublished) and h.data.games), ())
+
+
 def _act(line: list[Happening], at: int, draw: Any) -> None:
-    targets = {
+    known = [game.game_id for game in _published(line)] or ["no_game"]
+    targets: dict[str, list[str | None]] = {
         "recheck": [None],
-        "waive": [f"{GAME_DATES[0]}_0", f"{GAME_DATES[0]}_1"],
+        "waive": [*known],
         "override": [None],
-        "acknowledge": ["gate_blocked", "phase_stalled"],
-        "heal": ["rerun_analytics", "rerun_precompute", "rescrape_bdl_box_scores"],
+        "acknowledge": ["gate_blocked", "gate_error", "phase_stalled"],
+        "heal": ["rerun_analytics", "rerun_precompute", "rescrape_bdl_box_scores", "rerun_grading"],
         "halt": [None],
         "resume": [None, "overnight"],
     }
@@ -270,8 +277,30 @@ def _act(line: list[Happening], at: int, draw: Any) -> None:
     _insert(line, at, OperatorActed(command=command, reason="because", target=target), draw, "ann")
 
 
+def _act_on_the_last_day(line: list[Happening], _at: int, draw: Any) -> None:
+    command: Any = draw(st.sampled_from(["recheck", "override", "resume"]))
+    late = line[-1].at + timedelta(hours=draw(st.integers(0, 240)))
+    said = OperatorActed(command=command, reason="too late")
+    line.append(Happening(at=late, data=said, id=f"late-{len(line)}", actor="ann", definition=line[-1].definition))
+
+
+def _halt_for_a_while(line: list[Happening], at: int, draw: Any) -> None:
+    _insert(line, at, OperatorActed(command="halt", reason="wait"), draw, "ann")
+    _insert(line, min(at + 2, len(line) - 1), OperatorActed(command="resume", reason="go on"), draw, "ann")
+
+
+def _grade_poorly(line: list[Happening], _at: int, draw: Any) -> None:
+    for graded in list(line):
+        said = graded.data
+        if isinstance(said, CompletionRecorded) and said.phase == "grading":
+            poor = replace(said, extra={"predictions_found": 100, "graded_count": draw(st.integers(0, 100))})
+            place = line.index(graded)
+            line[place] = replace(graded, data=poor)
+            _insert(line, place, replace(poor, run=f"again-{len(line)}"), draw)
+
+
 def _reschedule(line: list[Happening], at: int, draw: Any) -> None:
-    known = next((h.data.games for h in line if isinstance(h.data, SchedulePublished) and h.data.games), ())
+    known = _published(line)
     status: Any = draw(st.sampled_from(["postponed", "moved", "cancelled", "final", "scheduled", "live"]))
     changed = tuple(replace(game, status=status) for game in known[: draw(st.integers(0, 2))])
     added = (Game(game_id="added", start_utc=line[at].at),) if draw(st.booleans()) else ()
@@ -307,20 +336,20 @@ def _redefine(line: list[Happening], at: int, draw: Any) -> None:
 
 BENDS: tuple[Bend, ...] = (
     *(_drop, _deliver_again, _say_again, _swap, _delay, _set_clock_back, _worsen),
-    *(_act, _reschedule, _mention, _redefine),
+    *(_act, _act, _act_on_the_last_day, _halt_for_a_while, _grade_poorly, _reschedule, _mention, _redefine),
 )
 
 
 def variants(definition: Definition) -> tuple[Definition, ...]:
-    """The definition; one whose gates are tighter; and one that has lost the last phase but one of its last cycle."""
+    """The definition; one whose gates are tighter; and one whose last cycle has lost all phases but the last."""
     gates = tuple(replace(gate, mode="blocking", measure_age_minutes=5) for gate in definition.gates)
     last = definition.cycles[-1]
-    shorter = replace(last, steps=(*last.steps[:-2], last.steps[-1]))
+    shorter = replace(last, steps=last.steps[-1:])
     return definition, replace(definition, gates=gates), replace(definition, cycles=(*definition.cycles[:-1], shorter))
 
 
 @st.composite
-def histories(draw: Any, definition: Definition, *, bends_max: int = 14) -> History:
+def histories(draw: Any, definition: Definition, *, bends_max: int = 16) -> History:
     """A good day of `definition`, bent up to `bends_max` times."""
     game_date = draw(st.sampled_from(GAME_DATES))
     tips = tuple(draw(st.lists(st.sampled_from(TIPS), min_size=1, max_size=4)))
@@ -329,7 +358,7 @@ def histories(draw: Any, definition: Definition, *, bends_max: int = 14) -> Hist
         Happening(at=at, data=data, id=derive_id("said", index))
         for index, (at, data) in enumerate(good_day(definition, game_date, played))
     ]
-    for bend in draw(st.lists(st.sampled_from(BENDS), max_size=bends_max)):
+    for bend in draw(st.lists(st.sampled_from(BENDS), min_size=bends_max // 4, max_size=bends_max)):
         if line:
             bend(line, draw(st.integers(0, len(line) - 1)), draw)
     end = wall_instant(game_date, draw(st.integers(2, 10)), "12:00", "America/New_York")
@@ -339,7 +368,9 @@ def histories(draw: Any, definition: Definition, *, bends_max: int = 14) -> Hist
         definitions=variants(definition),
         happenings=tuple(line),
         tick_minutes=draw(st.sampled_from([0, 0, 7, 90, 1500])),
-        answers=tuple(draw(st.lists(st.sampled_from(["good", "good", "poor", "error", "silent"]), min_size=1, max_size=5))),
+        answers=tuple(
+            draw(st.lists(st.sampled_from(["good", "good", "poor", "error", "silent"]), min_size=1, max_size=5))
+        ),
         channel=tuple(draw(st.lists(st.sampled_from(["takes", "takes", "fails", "refuses"]), min_size=3, max_size=5))),
     )
 
@@ -405,8 +436,8 @@ class Played:
         answers: list[str | PermanentFailure | TransientFailure] = []
         for pending in batch:
             kind = self.history.channel[len(self.given) % len(self.history.channel)]
-            taken = f"taken-{pending.command.command_id}"
-            answers.append({"takes": taken, "fails": TransientFailure("busy"), "refuses": PermanentFailure("no")}[kind])
+            refused = {"fails": TransientFailure("busy"), "refuses": PermanentFailure("no")}
+            answers.append(refused.get(kind) or f"taken-{pending.command.command_id}")
         return answers
 
     def _fact(self, data: Input, id: str, now: datetime, actor: str = "pipeline") -> Fact:
@@ -427,7 +458,9 @@ class Played:
             instants = sorted(head.next_deadline for _, head in due if head.next_deadline is not None)
             if not instants:
                 return
-            now = max(instants[0].replace(second=0, microsecond=0) + timedelta(minutes=1) + apart, last + timedelta(minutes=1))
+            now = max(
+                instants[0].replace(second=0, microsecond=0) + timedelta(minutes=1) + apart, last + timedelta(minutes=1)
+            )
             if now > end:
                 return
             yield now

@@ -38,6 +38,7 @@ from statemachine.streams import decider_for, encode_state
 from tests.histories import History, Played, histories, play
 
 SPORTS = {name: definitions.load(name) for name in definitions.shipped()}
+assert settings.default is not None
 LAW = settings(max_examples=max(10, settings.default.max_examples // 8))
 """A history is a whole day of some hundred events, so a law looks at fewer of them than a cheap property would."""
 
@@ -161,7 +162,9 @@ def test_law_e_a_cycle_moves_only_as_its_table_says_and_never_without_a_way_on(h
                 assert (move.trigger, move.dest) == ("displace", "parked")
             else:
                 assert (move.source, move.trigger, move.dest) in rows[move.cycle]
-        assert {name: at.state for name, at in after.cycles.items() if at.state not in known_states(definition, name)} == {}
+        assert {
+            name: at.state for name, at in after.cycles.items() if at.state not in known_states(definition, name)
+        } == {}
         assert not dead_ends(after, definition), before.version
 
 
@@ -239,7 +242,11 @@ def test_entering_a_phase_commands_it_in_the_same_turn(history: History):
     for _before, events, _after, definition in turns(played, history.stream):
         commanded = {(e.data.cycle, e.data.phase) for e in events if isinstance(e.data, CommandRequested)}
         for move in (e.data for e in events if isinstance(e.data, PhaseMoved)):
-            if move.dest == f"{move.phase}_waiting" and move.trigger != "open" and definition.phase_of[move.phase].commands:
+            if (
+                move.dest == f"{move.phase}_waiting"
+                and move.trigger != "open"
+                and definition.phase_of[move.phase].commands
+            ):
                 assert (move.cycle, move.phase) in commanded
 
 
@@ -303,7 +310,9 @@ def test_an_episode_pages_once_for_each_severity_it_reaches_and_never_for_inform
 
     assert set(paged.values()) <= {1}
     assert paged.keys() <= raised
-    loudest = {key: "critical" if (key, "critical") in raised else "warning" for key, severity in raised if severity != "info"}
+    loudest = {
+        key: "critical" if (key, "critical") in raised else "warning" for key, severity in raised if severity != "info"
+    }
     assert set(loudest.items()) <= paged.keys()
 
 

@@ -24,7 +24,11 @@ SHIPPED = ("events", *PURE, "handlers", "main.py")
 FUNCTION_LINES_MAX = 60
 MODULE_LINES_MAX = 400
 
-BROAD_CATCHES: dict[str, str] = {}
+BROAD_CATCHES: dict[str, str] = {
+    "handlers/cli/app.py:run": "the edge of the command line: what nobody expected is said as an internal error",
+    "handlers/verification.py:_decision": "an input that was recorded and cannot be decided again is a finding",
+    "handlers/verification.py:_fold": "an event that cannot be folded is a finding",
+}
 """Edges that may catch everything, because they record what they caught: "file:function" -> the reason."""
 
 CLOCK_AND_CHANCE = re.compile(

@@ -12,11 +12,12 @@ from datetime import datetime
 
 from events.catalogue import Fact
 from events.wire import families, native
-from events.wire.body import EVENT_BYTES_MAX, MESSAGE_BYTES_MAX, SURELY_FIT_BYTES, check_fit, decoded
+from events.wire.body import decoded
 from events.wire.delivery import Delivery, Unreadable, from_line, from_push
 from events.wire.inbound import Inbound
 from events.wire.rejected import STORED_BYTES_MAX, Rejection, rejected, rejected_line
 from events.wire.routing import Routing, sport_of_topic, take_sport
+from events.wire.sizes import EVENT_BYTES_MAX, MESSAGE_BYTES_MAX, SURELY_FIT_BYTES, check_fit, check_size
 from events.wire.topics import TOPIC_CHARS_MAX, topic_says
 
 __all__ = [
@@ -42,8 +43,11 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
     says = topic_says(delivery.topic[:TOPIC_CHARS_MAX])
     sport = None
     try:
-        attributes = delivery.attributes
-        body = decoded(delivery.data) if delivery.data else dict(attributes)
+        data, attributes = delivery.data, delivery.attributes
+        plain = not attributes and len(data) <= SURELY_FIT_BYTES
+        if not plain:
+            check_size(data)
+        body = decoded(data) if data else dict(attributes)
         event = None
         if "specversion" in body or (attributes and native.is_binary(attributes)):
             event = native.cloud_event(body, attributes)
@@ -58,11 +62,10 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
             says=says,
             body=body,
             flags=flags,
+            around={"attributes": attributes} if attributes and data else None,
         )
-        if attributes and delivery.data:
-            inbound.around = {"attributes": attributes}
         found = families.facts(inbound) if event is None else native.facts(event, inbound)
-        if attributes or len(delivery.data) > SURELY_FIT_BYTES:
+        if not plain:
             check_fit(found, delivery)
         return found
     except Rejection as rejection:

@@ -125,8 +125,9 @@ def take_phase(inbound: Inbound, fallback: str | None) -> str:
 def _take_status(body: dict[str, Any]) -> Status | None:
     """The status, by word or by `success`; None where the run goes on. A word that is not Tipoff's own stays in
     `body`. Raises Rejection `bad_status`."""
-    key = "success" if body.get("status") is None else "status"
-    said = body.get(key)
+    key, said = "status", body.get("status")
+    if said is None:
+        key, said = "success", body.get("success")
     status = status_of(said)
     if status is None and not is_running(said):
         what = f"`{key}` is {shown(said)}" if said is not None else "no status"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 
 from events.catalogue import Fact, MeasuresObserved, SchedulePublished
-from events.values import Game, Measure
+from events.values import Game, GameStatus, Measure
 from events.wire.body import decoded
 from events.wire.completions import completion, started, take_phase
 from events.wire.documents import heartbeat
@@ -58,13 +58,17 @@ def _is_structured(attributes: dict[str, str]) -> bool:
 
 def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
     """The event, its contract checked. Raises Rejection `bad_native` with all that is wrong."""
-    structured = "specversion" in body or _is_structured(attributes)
+    structured = _is_structured(attributes) or "ce-type" not in attributes
     if structured:
         data, wrong, context = _structured_data(body)
         others, prefix = attributes, ""
     else:
-        context = {key[3:]: said for key, said in attributes.items() if key.startswith("ce-")}
-        others = {key: said for key, said in attributes.items() if not key.startswith("ce-")}
+        context, others = {}, {}
+        for key, said in attributes.items():
+            if key.startswith("ce-"):
+                context[key[3:]] = said
+            else:
+                others[key] = said
         data, wrong, prefix = body, [], "ce-"
     taken: dict[str, Any] = {key: context.get(key) for key in ("id", "source", "type", "time", "specversion")}
     for key in ("id", "source", "type"):
@@ -160,13 +164,17 @@ def _schedule(event: CloudEvent, inbound: Inbound) -> Fact:
     return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)
 
 
+_GAME_STATUS: dict[str, GameStatus] = {status: status for status in get_args(GameStatus)}
+"""The text itself, once: msgspec leaves out a default by identity, and equal values must make equal bytes."""
+
+
 def _game(said: dict[str, Any]) -> Game:
     return Game(
         game_id=said["game_id"],
         away=said.get("away") or "",
         home=said.get("home") or "",
         start_utc=instant(said.get("start_utc"), []),
-        status=said.get("status") or "scheduled",
+        status=_GAME_STATUS[said.get("status") or "scheduled"],
         moved_to=said.get("moved_to"),
     )
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from typing import Annotated, BinaryIO
 
 from cyclopts import Parameter
-from rich.console import Console
+from rich.table import Table
 
 from handlers.cli.arguments import In, InputFile
 from handlers.cli.problems import Exit, Refused
@@ -26,8 +26,8 @@ def export(file: Output = None, /, *, replace: Replace = False, session: In) -> 
     if file is None:
         if session.options.json:
             raise Refused("--json has no room beside the export", next_step="Name a file to export to.")
-        with session.reading() as store:
-            copied = export_store(store, session.streams.stdout.buffer.write)
+        with session.reading() as store, session.watch("events") as watch:
+            copied = export_store(store, session.streams.stdout.buffer.write, progress=watch)
         session.streams.stdout.buffer.flush()
         session.note(f"{copied.events} events of {copied.streams} streams, sha256 {copied.digest}")
         return Exit.HEALTHY
@@ -39,7 +39,7 @@ def export(file: Output = None, /, *, replace: Replace = False, session: In) -> 
         except OSError as error:
             step = "Name a file in a directory that can be written."
             raise Refused(f"{file} cannot be written: {error.strerror}", next_step=step) from error
-    session.answer(copied, lambda console: _print(console, copied))
+    session.answer(copied, lambda console: console.print(_counts(copied)))
     return Exit.HEALTHY
 
 
@@ -51,7 +51,8 @@ def import_(file: InputFile, /, *, session: In) -> int:
         stream.seek(0)
         with session.writing(create=True) as store, session.watch("events", checked.events) as watch:
             copied = import_store(store, stream, checked, fallback=definitions, progress=watch)
-    session.answer(copied, lambda console: _print(console, copied))
+    imported = ("known before", copied.known), ("commands still to send", copied.pending)
+    session.answer(copied, lambda console: console.print(_counts(copied, *imported)))
     return Exit.HEALTHY
 
 
@@ -69,13 +70,5 @@ def _seekable(session: Session, file: str) -> Iterator[BinaryIO]:
         yield kept
 
 
-def _print(console: Console, copied: Copied) -> None:
-    console.print(
-        facts(
-            ("events", copied.events),
-            ("streams", copied.streams),
-            ("known before", copied.known),
-            ("commands still to send", copied.pending),
-            ("sha256", copied.digest),
-        )
-    )
+def _counts(copied: Copied, *more: tuple[str, object]) -> Table:
+    return facts(("events", copied.events), ("streams", copied.streams), *more, ("sha256", copied.digest))

@@ -205,10 +205,18 @@ class Session:
         return watched(self.errors, title, total)
 
 
+class _Console(Console):
+    """A console that leaves it to the edge what a reader who has gone means."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the error is handled."""
+        raise BrokenPipeError
+
+
 def console(stream: Any, environ: Mapping[str, str], *, width: int = WIDTH_ELSEWHERE) -> Console:
     """A console on `stream`: colours and the terminal's width where it is a terminal, else plain text."""
     shown = None if stream.isatty() else width
-    return Console(file=stream, width=shown, highlight=False, no_color="NO_COLOR" in environ, _environ=environ)
+    return _Console(file=stream, width=shown, highlight=False, no_color="NO_COLOR" in environ, _environ=environ)
 
 
 @contextmanager
