@@ -183,7 +183,10 @@ class Recorder:
                 tally.commands += isinstance(event.data, CommandRequested)
                 tally.alerts += isinstance(event.data, AlertRaised)
                 for follow_up in follow_ups(event):
-                    self._take(drafts, follow_up, now, taken, tally)
+                    followed = Tally()
+                    self._take(drafts, follow_up, now, taken, followed)
+                    followed.accepted = followed.duplicate = 0  # nobody sent it: it is a consequence
+                    tally.add(followed)
 
     def _adopt(self, drafts: dict[str, _Draft], draft: _Draft, stream: str, now: datetime) -> None:
         definition = draft.definition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -11,9 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from handlers.cli.app import VERBS
 from handlers.cli.problems import EXIT_CODES, Exit
+from handlers.cli.watching import Watch
 from handlers.overrides import OVERRIDES
 from handlers.settings import SECRETS, SETTINGS
 from tests.command_line import completion, evening, evening_lines, line, program, tipoff, written
@@ -200,6 +203,28 @@ def test_every_decision_is_a_log_line_for_those_who_ask(tmp_path: Path):
     assert [(item["version"], item["event"]) for item in of_date] == decided
     assert all(item["cause"] and item["level"] == "info" for item in of_date)
     assert tipoff("tick", "--store", name, environ={"TIPOFF_LOG": "info"}).err
+
+
+@pytest.mark.parametrize(
+    ("terminal", "seconds", "shown"), [(True, 0.9, False), (True, 1.1, True), (False, 60.0, False)]
+)
+def test_progress_is_for_terminals_and_for_what_takes_more_than_a_second(terminal: bool, seconds: float, shown: bool):
+    instants = [0.0, seconds, seconds]
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=80, _environ={"TERM": "xterm"})
+    watch = Watch(console, "events", 100, clock=lambda: instants.pop(0))
+    watch(50)
+    watch.stop()
+    assert ("events" in out.getvalue()) is shown
+
+
+def test_an_interrupted_command_says_that_nothing_acknowledged_is_lost():
+    def interrupted() -> datetime:
+        raise KeyboardInterrupt
+
+    ran = tipoff("tick", "--store", "memory:", clock=interrupted)
+    assert ran.code == 130
+    assert "what was acknowledged is stored" in ran.err
 
 
 # --- help and settings --------------------------------------------------------------------------------------------

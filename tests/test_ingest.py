@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from events.catalogue import CommandPublished, CommandRequested, Event, MessageRejected
+from events.catalogue import CommandPublished, CommandRequested, Event, MessageRejected, PulseChanged
 from events.memory import MemoryStore
 from events.store import Commit, Store
 from handlers.demo_facts import load_week
@@ -23,7 +23,7 @@ from handlers.ingest import BATCH_MAX, CLOCK_JUMP_DAYS_MAX, MINUTE, Ingested, In
 from handlers.lines import LINE_BYTES_MAX, Line, lines_of
 from handlers.recorder import Recorder, Tally
 from statemachine.definition import Definition
-from tests.command_line import NOON, completion, game, line, schedule
+from tests.command_line import NOON, completion, game, line, native, schedule
 from tests.driving import nba
 
 START = datetime(2026, 1, 16, 22, 0, tzinfo=UTC)
@@ -157,6 +157,17 @@ def test_every_line_is_accepted_or_a_duplicate_or_rejected_or_a_probe(texts: lis
         assert counts.lines == len(texts)
         assert counts.accepted + counts.duplicate + counts.rejected + counts.probes == len(texts)
         assert counts.probes == texts.count(PROBE)
+
+
+def test_what_a_message_brings_about_is_not_counted_as_a_message():
+    beats = [
+        native("heartbeat", {"phase": "raw", "processor_name": "p2_bdl_box_scores", "execution_id": "run-1"}, at)
+        for at in ("2026-01-17T06:00:00Z", "2026-01-17T06:20:00Z")
+    ]  # between the two the run is taken for dead; the second brings it back, which the date's stream is told
+    found, counts = replayed(raw(*beats), until=None)
+    told = [event for event in found if isinstance(event.data, PulseChanged) and event.stream == "nba/2026-01-16"]
+    assert [event.data.condition for event in told] == ["stale", "dead", "back"]  # type: ignore[union-attr]
+    assert (counts.lines, counts.accepted) == (2, 2)
 
 
 @given(said=RECORDINGS)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.catalogue import PulseChanged
+from events.catalogue import BeatRecorded, PulseChanged
 from statemachine.streams import follow_ups
 from tests.driving import Driver, PulseDriver, moment, nba
 
@@ -98,8 +98,8 @@ def test_two_dates_and_two_runs_of_one_processor_do_not_overwrite_each_other():
 
 def test_a_sender_with_a_clock_of_its_own_neither_kills_nor_keeps_its_run():
     pulse = PulseDriver(nba())
-    beat = pulse.beat("analytics", PGS, START)[-1].data
-    ahead = type(beat)(**{f: getattr(beat, f) for f in beat.__struct_fields__} | {"beat_at": after(86_400)})  # type: ignore[arg-type]
+    pulse.beat("analytics", PGS, START)
+    ahead = BeatRecorded(phase="analytics", published_name=PGS, run="run-1", beat_at=after(86_400))
     pulse.give(ahead, after(10))
     pulse.tick(after(311))
     assert conditions(pulse) == ["stale"]

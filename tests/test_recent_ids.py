@@ -1,4 +1,4 @@
-"""The recorder's memory of ids: a yes is always true, the latest ids are always known, and it never grows without end."""
+"""The recorder's memory of ids: a yes is always true, the latest are always known, and it does not grow without end."""
 
 from __future__ import annotations
 

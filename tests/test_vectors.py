@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from events.catalogue import AlertRaised, GateEvaluated, HealRequested, HealSuppressed, PhaseMoved
+from events.catalogue import AlertRaised, GateEvaluated, HealRequested, HealSuppressed
 from events.values import Measure, Verdict
-from statemachine.control import ControlState
 from statemachine.definition import CheckSpec, Definition, Gate
 from statemachine.gates import CHECKS, View, evaluate
 from statemachine.readiness import Standing, standing, waits_met
-from statemachine.state import Alert, CycleState, DateState, Seen, alert_key
+from statemachine.state import Alert, CycleState, DateState, Seen
 from tests.driving import ControlDriver, Driver, PulseDriver, measures, nba
+from tests.scenes import RAW, SCRAPERS, episode, in_raw, moves
 
 NBA = nba()
 MIDNIGHT = datetime(2026, 1, 17, 5, tzinfo=UTC)
@@ -47,10 +47,6 @@ def seconds(number: float) -> timedelta:
 
 def minutes(number: float) -> timedelta:
     return timedelta(minutes=number)
-
-
-def episode(state: DateState | ControlState, cause: str, subject: str = "-") -> Alert | None:
-    return state.alerts.get(alert_key(cause, subject))
 
 
 def severity_of(alert: Alert | None) -> str | None:
@@ -135,9 +131,6 @@ def test_a_phase_that_nobody_reports_on_has_a_deadline_of_its_own():
     assert severity_of(episode(day.state, "phase_stalled", "scrape")) == "warning"
 
 
-RAW = ("OddsApiGameLinesProcessor", "NbacGamebookProcessor", "NbacPlayerBoxscoreProcessor", "BdlBoxscoresProcessor")
-
-
 @pytest.mark.parametrize(
     ("completed", "after", "reason"),
     [
@@ -154,54 +147,37 @@ def test_raw_goes_on_without_what_is_missing_thirty_minutes_after_its_first_comp
 
 
 def test_raw_names_a_missing_optional_and_does_not_wait_for_it():
-    day = _in_raw()
+    day = in_raw()
 
     day.complete_all("raw", RAW, MORNING)
 
-    entered = _moves(day)[-1]
+    entered = moves(day)[-1]
     assert (entered.dest, entered.reason) == ("raw_gate", "all_required")
     assert entered.missing == ("p2_bigdataball_pbp", "p2_odds_player_props", "p2_nbacom_schedule")
 
 
 def test_raw_that_lacks_a_required_processor_goes_on_degraded_and_says_whom_it_lacks():
-    day = _in_raw()
+    day = in_raw()
     day.complete_all("raw", RAW[1:], MORNING)
     day.until(MORNING + minutes(30))
-    day.measure("raw_to_analytics", MORNING + minutes(31), games_with_box_score=1, games_without_active_players=0)
+    day.measure("raw_to_analytics", MORNING + minutes(31), games_with_box_score=2, games_without_active_players=0)
 
     at = day.state.cycles["overnight"]
     assert at.state == "analytics_waiting"
     assert "raw without p2_odds_game_lines" in at.degraded
 
 
-def _in_raw() -> Driver:
-    day = Driver(NBA)
-    day.schedule("2026-01-16T12:00Z", "2026-01-17T00:00Z")
-    day.until("2026-01-17T02:15Z")
-    for name in ("bdl_box_scores", "nbac_player_boxscore", "nbac_gamebook_pdf"):
-        day.complete("scrape", name, MORNING - minutes(5))
-    assert day.state.cycles["overnight"].state == "raw_waiting"
-    return day
-
-
-def _moves(day: Driver) -> list[PhaseMoved]:
-    return [event.data for event in day.events if isinstance(event.data, PhaseMoved)]
-
-
 def test_five_unknown_names_complete_nothing_and_each_is_told_once():
-    day = _in_raw()
+    day = in_raw()
     for number in range(5):
         day.complete("raw", f"Mystery{number}Processor", MORNING)
         day.complete("raw", f"Mystery{number}Processor", MORNING + minutes(1))
 
     assert day.state.cycles["overnight"].state == "raw_waiting"
-    assert day.state.work.keys() == {f"overnight/scrape/{name}" for name in ("bdl_box_scores", *SCRAPED)}
+    assert day.state.work.keys() == {f"overnight/scrape/{name}" for name in SCRAPERS}
     raised = [event.data for event in day.events if isinstance(event.data, AlertRaised)]
     unmapped = [alert.subject for alert in raised if alert.cause == "unmapped_processor"]
     assert unmapped == [f"Mystery{number}Processor" for number in range(5)]
-
-
-SCRAPED = ("nbac_player_boxscore", "nbac_gamebook_pdf")
 
 
 # --- checks with the vectors' own thresholds -------------------------------------------------------------------------
@@ -307,9 +283,9 @@ def check(evaluation: GateEvaluated, name: str) -> Verdict:
 def test_box_score_coverage_blocks_below_eighty_percent_and_gravely_below_half(
     present: int, says: Verdict, severity: str | None
 ):
-    day = _in_raw()
+    day = in_raw()
     day.complete_all("raw", RAW, MORNING)
-    share = present / 10000
+    share = 2 * present / 10000
     day.measure("raw_to_analytics", MORNING + minutes(1), games_with_box_score=share, games_without_active_players=0)
 
     evaluation = next(
@@ -501,7 +477,7 @@ def test_no_decision_warns_after_an_hour_and_is_critical_after_two(silence: int,
 
 def graded(*counts: int) -> Driver:
     """A date whose overnight cycle stands before grading, graded as often as there are `counts` of a hundred."""
-    day = _in_raw()
+    day = in_raw()
     day.state = _standing_at_grading(day.state)
     for attempt, count in enumerate(counts):
         at = MORNING + minutes(10 * attempt + 10)
@@ -550,7 +526,7 @@ def test_a_heal_is_asked_for_every_four_hours_and_three_times_at_most():
 
 
 def _blocked_on_coverage() -> Driver:
-    day = _in_raw()
+    day = in_raw()
     day.complete_all("raw", RAW, MORNING)
     day.measure("raw_to_analytics", MORNING + minutes(1), games_with_box_score=0, games_without_active_players=0)
     assert day.state.cycles["overnight"].state == "raw_blocked"

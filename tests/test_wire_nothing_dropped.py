@@ -153,8 +153,14 @@ def test_every_key_of_a_changed_message_is_found_again(message: Delivery, change
         assert_storable(fact)
 
 
-@given(bodies, topics)
-def test_every_key_of_any_object_is_found_again_where_it_is_understood(body: dict[str, Any], topic: str) -> None:
+several = st.lists(st.sampled_from(FOREIGN), min_size=2, max_size=3)
+
+
+@given(several, bodies, topics)
+def test_every_key_of_families_in_one_message_is_found_again(
+    messages: list[Delivery], changes: dict[str, Any], topic: str
+) -> None:
+    body = {key: value for message in messages for key, value in json.loads(message.data).items()} | changes
     found = accepted(delivery(body, topic=topic))
 
     assert not found or unsaid(body, found) == []

@@ -95,6 +95,9 @@ UNDERSTOOD: list[Delivery] = [
 
 ALSO_UNDERSTOOD: list[Delivery] = [
     delivery(v2(status="running", started_at="2026-01-20T11:00:00Z")),
+    delivery(v2(status="complete", record_count=..., row_count=9)),
+    delivery({"workflow": "betting_lines", "action": "skip", "reason": "no games"}, topic="nba-decisions"),
+    delivery({"processor_name": "P", "date": "2026-01-19", "last_heartbeat": None, "status": "done"}, topic="nba-h"),
     delivery({"event_type": "raw_data_loaded", "source_table": "t", "success": True, "game_date": "2026-01-19"}),
     delivery({"event_type": "error", "phase": "phase_2", "processor_name": "P", "game_date": "2026-01-19"}),
     delivery({"game_dates": ["2026-01-18", "2026-01-19"], "gap_type": "boxscore"}, topic="nba-boxscore-gaps-detected"),

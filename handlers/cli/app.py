@@ -64,6 +64,7 @@ def program_version() -> str:
 def _app(launch: Callable[[Options, Sequence[str]], Any]) -> App:
     """The program: its verbs, and around them the options that all of them share."""
     app = App(name="tipoff", help=HELP, version=program_version)
+    app.meta.suppress_keyboard_interrupt = False  # `run` answers it
     for name, verb in VERBS.items():
         app.command(verb, name=name)
 

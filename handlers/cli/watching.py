@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -16,18 +16,21 @@ REFRESH_SECONDS = 0.1
 class Watch:
     """Called with how much is done. Does nothing where nobody could see it."""
 
-    def __init__(self, console: Console, title: str, total: int | None) -> None:
+    def __init__(
+        self, console: Console, title: str, total: int | None, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._clock = clock
         self._console = console
         self._title = title
         self._total = total
-        self._next = monotonic() + SILENT_SECONDS
+        self._next = clock() + SILENT_SECONDS
         self._shown: tuple[Progress, TaskID] | None = None
 
     def __call__(self, done: int) -> None:
         """Note that `done` of the total are done."""
-        if not self._console.is_terminal or monotonic() < self._next:
+        if not self._console.is_terminal or self._clock() < self._next:
             return
-        self._next = monotonic() + REFRESH_SECONDS
+        self._next = self._clock() + REFRESH_SECONDS
         self._shown = self._shown or self._start()
         progress, task = self._shown
         progress.update(task, completed=done)
