@@ -13,7 +13,7 @@ from events.codec import derive_id
 from events.values import Severity
 from statemachine.definition import Definition, Step, in_force
 from statemachine.readiness import standing
-from statemachine.state import Alert, DateState, alert_key, expected_count, is_quiet, open_alerts
+from statemachine.state import Alert, DateState, alert_key, expected_count, has_no_games, is_quiet, open_alerts
 from statemachine.turn import Turn
 
 RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
@@ -74,10 +74,13 @@ def resolve(turn: Turn, cause: str, reason: str, subject: str = "-") -> None:
 
 
 def resolve_what_is_gone(turn: Turn) -> None:
-    """Close every open episode whose cause no longer holds."""
+    """Close every open episode whose cause no longer holds; all that were about games, where none is expected."""
+    empty = has_no_games(turn.state)
     for alert in open_alerts(turn.state):
         gone = _GONE.get(alert.cause)
         reason = gone(turn, alert) if gone is not None else None
+        if empty and alert.cause != "unmapped_processor":
+            reason = "no game is expected any more"
         if reason is not None:
             resolve(turn, alert.cause, reason, alert.subject)
 

@@ -107,7 +107,7 @@ class AppendContract:
 
 
 class DuplicateContract:
-    """An event id is stored once, whatever the stream: a message that is delivered again changes nothing."""
+    """An event id is stored once in its stream: a message that is delivered again changes nothing."""
 
     def test_ids_stored_before_are_all_named_and_nothing_is_appended(self, store: Store):
         onto = extend(store, STREAM, *ids(1, 2, 3)).head
@@ -116,13 +116,6 @@ class DuplicateContract:
             store.append([commit(STREAM, *ids(1, 4, 3), onto=onto)])
         assert refused.value.ids == frozenset(ids(1, 3))
         assert contents(store) == before
-
-    def test_an_id_stored_in_another_stream_is_a_duplicate(self, store: Store):
-        extend(store, STREAM, *ids(1))
-        with pytest.raises(DuplicateEvent) as refused:
-            store.append([commit(OTHER, *ids(2, 1))])
-        assert refused.value.ids == frozenset(ids(1))
-        assert store.head(OTHER) is None
 
     def test_an_id_twice_in_one_commit_is_a_duplicate(self, store: Store):
         with pytest.raises(DuplicateEvent) as refused:
@@ -187,10 +180,11 @@ class OutboxContract:
                 store.append([commit(STREAM, event_id, onto=head, outbox=[b], settled=[a.command_id])])
         assert store.pending() == [Pending(STREAM, a)]
 
-    def test_a_command_asked_for_again_while_it_waits_stays_one_in_its_place(self, store: Store):
+    def test_a_command_asked_for_again_while_it_waits_stays_one_with_what_was_asked_last(self, store: Store):
         store.append([commit(STREAM, *ids(1), outbox=[command("a"), command("b")])])
         store.append([commit(STREAM, *ids(2), onto=store.head(STREAM), outbox=[command("a", attempt=2)])])
-        assert [(p.command.payload["source"], p.command.attempt) for p in store.pending()] == [("a", 2), ("b", 1)]
+        waiting = {pending.command.payload["source"]: pending.command.attempt for pending in store.pending()}
+        assert waiting == {"a": 2, "b": 1}
 
     def test_a_command_settled_and_asked_for_again_in_one_commit_is_pending(self, store: Store):
         store.append([commit(STREAM, *ids(1), outbox=[command("a")])])
@@ -221,6 +215,23 @@ class CloseContract:
         ):
             with pytest.raises(StoreUnavailable, match="closed"):
                 ask()
+
+
+class OneMachineContract:
+    """What a store that holds everything in one place promises beside. Firestore names events by stream and id, and
+    orders its outbox by what was asked last; that is enough, for a fact's id binds its stream."""
+
+    def test_an_id_stored_in_another_stream_is_a_duplicate(self, store: Store):
+        extend(store, STREAM, *ids(1))
+        with pytest.raises(DuplicateEvent) as refused:
+            store.append([commit(OTHER, *ids(2, 1))])
+        assert refused.value.ids == frozenset(ids(1))
+        assert store.head(OTHER) is None
+
+    def test_a_command_asked_for_again_while_it_waits_stays_one_in_its_place(self, store: Store):
+        store.append([commit(STREAM, *ids(1), outbox=[command("a"), command("b")])])
+        store.append([commit(STREAM, *ids(2), onto=store.head(STREAM), outbox=[command("a", attempt=2)])])
+        assert [(p.command.payload["source"], p.command.attempt) for p in store.pending()] == [("a", 2), ("b", 1)]
 
 
 class StoreContract(AppendContract, DuplicateContract, ReadContract, DeadlineContract, OutboxContract, CloseContract):

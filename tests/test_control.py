@@ -1,4 +1,4 @@
-"""The control stream: silence of the controller, rejected messages, our own ticks (incident I2, design 8.7)."""
+"""What concerns no single date: silence of the controller and of our own clock, rejections, definitions (design 6)."""
 
 from __future__ import annotations
 
@@ -6,89 +6,173 @@ from datetime import timedelta
 
 import pytest
 
-from events.catalogue import AlertRaised, AlertResolved, CommandPublished, CommandRequested
-from statemachine.state import Alert
-from tests.driving import ControlDriver, moment, nba
-
-LAST = moment("2026-01-23T04:20Z")
-
-
-def after(minutes: float):
-    return LAST + timedelta(minutes=minutes)
-
-
-def raised(control: ControlDriver, cause: str) -> list[tuple[str, str]]:
-    data = [event.data for event in control.events]
-    return [(item.subject, item.severity) for item in data if isinstance(item, AlertRaised) and item.cause == cause]
-
-
-def only_alert(control: ControlDriver, cause: str) -> Alert:
-    (alert,) = [alert for alert in control.state.alerts.values() if alert.cause == cause]
-    return alert
-
-
-@pytest.mark.parametrize(
-    ("minutes", "severities"),
-    [(59, []), (60, ["warning"]), (119, ["warning"]), (120, ["warning", "critical"]), (360, ["warning", "critical"])],
+from events.catalogue import (
+    AlertRaised,
+    AlertResolved,
+    CommandPublished,
+    CommandRequested,
+    DefinitionPublished,
+    Event,
+    OperatorActed,
+    Ticked,
 )
-def test_silence_of_the_controller_warns_after_60_minutes_and_is_critical_after_120(minutes, severities):
+from tests.driving import ControlDriver, nba
+from tests.scenes import HOUR, MINUTE, OPENED, episode
+
+
+def raised(events: list[Event], cause: str) -> list[tuple[str, str]]:
+    return [
+        (event.data.severity, event.data.subject)
+        for event in events
+        if isinstance(event.data, AlertRaised) and event.data.cause == cause
+    ]
+
+
+def ticking(control: ControlDriver, minutes: int) -> list[Event]:
+    """A tick a minute."""
+    start = control.state.recorded_at or OPENED
+    return [event for minute in range(1, minutes + 1) for event in control.tick(start + minute * MINUTE)]
+
+
+# --- the controller --------------------------------------------------------------------------------------------------
+
+
+def test_a_controller_that_stops_deciding_is_told_after_an_hour_and_again_louder_after_two_and_then_no_more():
     control = ControlDriver(nba())
-    control.decided("betting_lines", LAST)
-    control.until(after(minutes))
-    assert raised(control, "workflow_silent") == [("-", severity) for severity in severities]
+    control.decided("morning_operations", OPENED)
+
+    events = ticking(control, 45 * 60)
+
+    assert raised(events, "workflow_silent") == [("warning", "-"), ("critical", "-")]
+    alert = episode(control.state, "workflow_silent")
+    assert alert is not None
+    assert alert.rises == {"warning": OPENED + HOUR, "critical": OPENED + 2 * HOUR}
 
 
-def test_the_outage_of_45_hours_is_critical_two_hours_after_the_last_decision_and_ends_with_the_next():
+def test_each_rise_of_the_silence_is_delivered_once_under_its_own_id():
     control = ControlDriver(nba())
-    control.decided("betting_lines", LAST)
-    control.until("2026-01-25T01:34Z")
-    alert = only_alert(control, "workflow_silent")
-    assert alert.rises == {"warning": moment("2026-01-23T05:20Z"), "critical": moment("2026-01-23T06:20Z")}
-    control.decided("morning_operations", "2026-01-25T01:35Z")
-    assert only_alert(control, "workflow_silent").resolved_at == moment("2026-01-25T01:35Z")
+    control.decided("morning_operations", OPENED)
+
+    commands = [event.data for event in ticking(control, 300) if isinstance(event.data, CommandRequested)]
+
+    pages = [(command.topic, command.payload["cause"]) for command in commands]
+    assert pages == [("alert:warning", "workflow_silent"), ("alert:critical", "workflow_silent")]
+    assert len({command.command_id for command in commands}) == 2
 
 
-def test_any_workflow_that_decides_ends_the_silence_and_starts_the_clock_again():
+def test_a_decision_of_any_workflow_ends_the_silence_and_the_next_one_is_a_new_episode():
     control = ControlDriver(nba())
-    control.decided("betting_lines", LAST)
-    control.until(after(61))
-    control.decided("morning_operations", after(62))
-    control.until(after(62 + 59))
-    assert raised(control, "workflow_silent") == [("-", "warning")]
-    control.until(after(62 + 60))
-    assert raised(control, "workflow_silent") == [("-", "warning")] * 2
+    control.decided("morning_operations", OPENED)
+    ticking(control, 70)
+
+    ended = control.decided("betting_lines", OPENED + 71 * MINUTE)
+    assert [event.data.cause for event in ended if isinstance(event.data, AlertResolved)] == ["workflow_silent"]
+    again = ticking(control, 60)
+
+    assert raised(again, "workflow_silent") == [("warning", "-")]
+    alert = episode(control.state, "workflow_silent")
+    assert alert is not None
+    assert alert.raised_at == OPENED + 131 * MINUTE
 
 
-def test_rejected_messages_page_once_per_reason_and_day():
+def test_a_sport_whose_controller_never_said_anything_is_not_called_silent():
     control = ControlDriver(nba())
-    for minutes in (0, 1, 2):
-        control.rejected("not_json", after(minutes))
-    control.rejected("bad_count", after(3))
-    assert raised(control, "messages_rejected") == [("not_json", "warning"), ("bad_count", "warning")]
-    assert control.state.rejected == {"not_json": 3, "bad_count": 1}
-    control.rejected("not_json", after(24 * 60))
-    assert raised(control, "messages_rejected")[2:] == [("not_json", "warning")]
+    control.rejected("not_json", OPENED)
+
+    assert raised(ticking(control, 300), "workflow_silent") == []
 
 
-def test_ticks_are_recorded_every_quarter_of_an_hour_and_a_gap_is_said_and_resolved():
+def test_the_outage_of_january_would_have_been_told_forty_three_hours_earlier():
     control = ControlDriver(nba())
-    control.decided("betting_lines", LAST)
-    for minutes in range(1, 46):
-        control.tick(after(minutes))
-    ticks = [event.recorded_at for event in control.events if type(event.data).__name__ == "Ticked"]
-    assert ticks == [after(1), after(16), after(31)]
-    assert raised(control, "ticks_missed") == []
+    last = OPENED.replace(month=1, day=23, hour=4, minute=20)
+    control.decided("post_game_window_2", last)
+    control.until(last + timedelta(minutes=2714))
 
-    control.tick(after(31 + 21))
-    assert raised(control, "ticks_missed") == [("-", "warning")]
-    control.tick(after(31 + 21 + 15))
-    assert any(isinstance(event.data, AlertResolved) and event.data.cause == "ticks_missed" for event in control.events)
+    alert = episode(control.state, "workflow_silent")
+    assert alert is not None
+    assert alert.rises["warning"].strftime("%d %H:%M") == "23 05:20"
+    assert alert.rises["critical"].strftime("%d %H:%M") == "23 06:20"
 
 
-def test_a_page_is_delivered_when_its_command_is_confirmed():
+# --- our own clock ---------------------------------------------------------------------------------------------------
+
+
+def test_of_our_ticks_one_in_fifteen_minutes_is_recorded():
     control = ControlDriver(nba())
-    control.rejected("not_json", LAST)
-    (command,) = [event.data for event in control.events if isinstance(event.data, CommandRequested)]
-    assert only_alert(control, "messages_rejected").delivered_at is None
-    control.give(CommandPublished(command_id=command.command_id, message_id="m"), after(1))
-    assert only_alert(control, "messages_rejected").delivered_at == after(1)
+    control.rejected("not_json", OPENED)
+
+    recorded = [event for event in ticking(control, 60) if isinstance(event.data, Ticked)]
+
+    assert [event.recorded_at - OPENED for event in recorded] == [minute * MINUTE for minute in (1, 16, 31, 46)]
+
+
+@pytest.mark.parametrize(("gap", "alerts"), [(20, 0), (21, 1), (600, 1)])
+def test_a_gap_between_our_ticks_is_told_with_its_length(gap: int, alerts: int):
+    control = ControlDriver(nba())
+    control.rejected("not_json", OPENED)
+    control.tick(OPENED + MINUTE)
+
+    events = control.tick(OPENED + (1 + gap) * MINUTE)
+
+    assert len(raised(events, "ticks_missed")) == alerts
+    alert = episode(control.state, "ticks_missed")
+    assert alert is None or f"no tick for {gap} min" in alert.detail
+
+
+def test_ticks_that_arrive_again_end_the_alert():
+    control = ControlDriver(nba())
+    control.rejected("not_json", OPENED)
+    control.tick(OPENED + MINUTE)
+    control.tick(OPENED + HOUR)
+    control.tick(OPENED + HOUR + 15 * MINUTE)
+
+    alert = episode(control.state, "ticks_missed")
+    assert alert is not None
+    assert alert.resolved_at == OPENED + HOUR + 15 * MINUTE
+
+
+# --- rejections ------------------------------------------------------------------------------------------------------
+
+
+def test_a_reason_for_rejecting_is_told_once_a_league_day_and_every_rejection_is_counted():
+    control = ControlDriver(nba())
+    noon = OPENED.replace(hour=17)
+    for hour in (0, 1, 2, 11, 12, 13):
+        control.rejected("bad_date", noon + hour * HOUR)
+    control.rejected("not_json", noon + 14 * HOUR)
+
+    assert raised(control.events, "messages_rejected") == [
+        ("warning", "bad_date"),
+        ("warning", "bad_date"),
+        ("warning", "not_json"),
+    ]
+    assert control.state.rejected == {"bad_date": 6, "not_json": 1}
+    days = [event.recorded_at for event in control.events if isinstance(event.data, AlertRaised)]
+    assert days[1] == noon + 12 * HOUR, "midnight in New York is the edge: 05:00 UTC"
+
+
+# --- definitions, people, deliveries ---------------------------------------------------------------------------------
+
+
+def test_the_text_of_a_definition_is_published_once():
+    control = ControlDriver(nba())
+    text = DefinitionPublished(definition="nba@1", content="{}")
+    control.give(text, OPENED)
+
+    assert control.give(text, OPENED + MINUTE) == []
+    assert control.state.definitions == ("nba@1",)
+
+
+def test_an_alert_of_the_sport_is_acknowledged_by_a_person_and_delivered_by_its_channel():
+    control = ControlDriver(nba())
+    control.rejected("bad_date", OPENED)
+    command = next(event.data for event in control.events if isinstance(event.data, CommandRequested))
+
+    control.give(CommandPublished(command_id=command.command_id, message_id="m"), OPENED + MINUTE)
+    acknowledged = OperatorActed(command="acknowledge", reason="seen", target="messages_rejected")
+    control.give(acknowledged, OPENED + 2 * MINUTE, actor="ann")
+
+    alert = episode(control.state, "messages_rejected", "bad_date")
+    assert alert is not None
+    assert (alert.delivered_at, alert.acknowledged_at) == (OPENED + MINUTE, OPENED + 2 * MINUTE)
+    assert alert.acknowledged_by == "ann"

@@ -122,9 +122,7 @@ def modules(*places: str) -> list[Path]:
 def findings(rule: Rule, paths: list[Path]) -> list[str]:
     """What a rule finds, as `file:line: what`."""
     return [
-        f"{path.relative_to(ROOT)}:{line}: {what}"
-        for path in paths
-        for line, what in rule(ast.parse(path.read_text()))
+        f"{path.relative_to(ROOT)}:{line}: {what}" for path in paths for line, what in rule(ast.parse(path.read_text()))
     ]
 
 
@@ -205,10 +203,7 @@ def locked(name: str) -> dict[str, str]:
     """Versions by package of a lock file. Fails where a package is not pinned to hashes."""
     text = (ROOT / name).read_text().replace("\\\n", "")
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    pins = [
-        re.match(r"([a-z0-9-]+)==([^ ]+)( ;[^#]*?)?( +--hash=sha256:[0-9a-f]{64})+ *$", line)
-        for line in lines
-    ]
+    pins = [re.match(r"([a-z0-9-]+)==([^ ]+)( ;[^#]*?)?( +--hash=sha256:[0-9a-f]{64})+ *$", line) for line in lines]
 
     assert [line for line, pin in zip(lines, pins, strict=True) if pin is None] == []
     return {pin[1]: pin[2] for pin in pins if pin}

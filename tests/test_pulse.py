@@ -1,127 +1,203 @@
-"""Heartbeats: stale and dead at the threshold, once, and never for a run that has ended (design 8.8, incident I10)."""
+"""Heartbeats: one row a run, silence that becomes a fact, and late beats that change nothing (design 4, 8.8)."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.catalogue import BeatRecorded, PulseChanged
+from events.catalogue import BeatRecorded, CompletionRecorded, Event, PulseChanged, SchedulePublished
+from events.codec import derive_id
+from statemachine.pulse import RUNS_MAX, deadlines
 from statemachine.streams import follow_ups
-from tests.driving import Driver, PulseDriver, moment, nba
-
-START = moment("2026-01-17T11:35Z")
-PGS = "PlayerGameSummaryProcessor"
-RULES = nba().alerts
-
-
-def after(seconds: float):
-    return START + timedelta(seconds=seconds)
-
-
-def conditions(pulse: PulseDriver) -> list[str]:
-    return [event.data.condition for event in pulse.events if isinstance(event.data, PulseChanged)]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(299, []), (300, ["stale"]), (899, ["stale"]), (900, ["stale", "dead"]), (5000, ["stale", "dead"])],
+from tests.driving import PulseDriver, games, moment, nba
+from tests.scenes import (
+    DATE,
+    LOADED,
+    MINUTE,
+    PUBLISHED,
+    RAW,
+    TIPS,
+    House,
+    episode,
 )
-def test_a_run_is_stale_after_300_seconds_and_dead_after_900(seconds, said):
+
+BEATING = "NbacGamebookProcessor"
+NAME = "p2_nbacom_gamebook_pdf"
+SECOND = timedelta(seconds=1)
+
+
+def conditions(events: list[Event]) -> list[str]:
+    return [event.data.condition for event in events if isinstance(event.data, PulseChanged)]
+
+
+def test_a_beat_is_of_the_registered_processor_whatever_name_it_goes_by():
     pulse = PulseDriver(nba())
-    pulse.beat("analytics", PGS, START)
-    for at in {min(seconds, 300), min(seconds, 900), seconds}:
-        pulse.tick(after(at))
-    assert conditions(pulse) == said
+    pulse.beat("raw", BEATING, LOADED)
+    pulse.beat("raw", "UnheardOfProcessor", LOADED)
+
+    assert [beat.processor for beat in pulse.state.runs.values()] == [NAME, "unheard_of"]
 
 
-@given(st.lists(st.integers(1, RULES.beat_stale_seconds - 1), min_size=1, max_size=30))
-def test_a_run_that_beats_in_time_is_never_said_to_be_stale(gaps):
+def test_each_run_has_one_row_that_its_latest_beat_writes():
     pulse = PulseDriver(nba())
-    at = START
-    for gap in gaps:
-        pulse.beat("analytics", PGS, at)
-        pulse.tick(at + timedelta(seconds=gap))
-        at += timedelta(seconds=gap)
-    assert conditions(pulse) == []
+    for number in range(50):
+        pulse.beat("raw", BEATING, LOADED + number * MINUTE, run="a", progress=number, total=50)
+    pulse.beat("raw", BEATING, LOADED, run="b")
+
+    assert [(beat.run, beat.progress) for beat in pulse.state.runs.values()] == [("a", 49), ("b", None)]
 
 
-@given(st.integers(RULES.beat_stale_seconds, 20_000), st.integers(0, 10_000))
-def test_what_is_said_after_a_silence_does_not_depend_on_how_often_somebody_looked(silence, step):
-    once, often = PulseDriver(nba()), PulseDriver(nba())
-    for pulse in (once, often):
-        pulse.beat("analytics", PGS, START)
-    once.tick(after(silence))
-    for at in range(0, silence, max(step, 60)):
-        often.tick(after(at))
-    often.tick(after(silence))
-    assert conditions(often) == conditions(once)
-
-
-def test_a_late_beat_brings_a_run_back_and_the_next_silence_is_said_again():
+def test_a_run_goes_stale_dies_and_is_back_with_its_next_beat():
     pulse = PulseDriver(nba())
-    pulse.beat("analytics", PGS, START)
-    pulse.tick(after(301))
-    pulse.beat("analytics", PGS, after(400))
-    pulse.tick(after(700))
-    assert conditions(pulse) == ["stale", "back", "stale"]
+    pulse.beat("raw", BEATING, LOADED)
+    assert conditions(pulse.tick(LOADED + 299 * SECOND)) == []
+    assert conditions(pulse.tick(LOADED + 300 * SECOND)) == ["stale"]
+    assert conditions(pulse.tick(LOADED + 600 * SECOND)) == []
+    assert conditions(pulse.tick(LOADED + 900 * SECOND)) == ["dead"]
+    assert conditions(pulse.tick(LOADED + 9000 * SECOND)) == []
+
+    assert conditions(pulse.beat("raw", BEATING, LOADED + 9001 * SECOND)) == ["back"]
+    assert conditions(pulse.tick(LOADED + 9301 * SECOND)) == ["stale"]
 
 
-@given(st.lists(st.sampled_from(["late beat", "duplicate", "tick"]), max_size=8))
-def test_nothing_that_comes_after_its_last_beat_changes_a_finished_run(after_the_end):
+def test_the_silence_is_counted_from_when_a_beat_came_for_clocks_of_senders_differ():
     pulse = PulseDriver(nba())
-    pulse.beat("analytics", PGS, START, progress=40, total=121)
-    pulse.beat("analytics", PGS, after(60), progress=121, total=121, ended="success")
-    for number, what in enumerate(after_the_end):
-        at = after(1000 * (number + 1))
-        if what == "tick":
-            pulse.tick(at)
-        else:
-            pulse.beat("analytics", PGS, at, progress=40)
-    assert conditions(pulse) == []
-    (row,) = pulse.state.runs.values()
-    assert (row.condition, row.progress) == ("ended", 121)
+    said = BeatRecorded(phase="raw", published_name=BEATING, beat_at=LOADED - timedelta(hours=5), run="r")
+    pulse.give(said, LOADED)
+
+    assert conditions(pulse.tick(LOADED + 299 * SECOND)) == []
+    assert deadlines(pulse.state, nba())[0][0] == LOADED + 300 * SECOND
 
 
-def test_two_dates_and_two_runs_of_one_processor_do_not_overwrite_each_other():
-    pulse, other = PulseDriver(nba()), PulseDriver(nba(), "nba/2026-01-17/pulse")
-    pulse.beat("analytics", PGS, START, run="a")
-    pulse.beat("analytics", f"Async{PGS}", after(200), run="b")
-    other.beat("analytics", PGS, after(400), run="a")
-    pulse.tick(after(400))
-    other.tick(after(400))
-    assert [row.condition for row in pulse.state.runs.values()] == ["stale", "running"]
-    assert [row.condition for row in other.state.runs.values()] == ["running"]
-
-
-def test_a_sender_with_a_clock_of_its_own_neither_kills_nor_keeps_its_run():
+def test_a_run_that_ended_is_watched_no_longer_and_a_late_beat_revives_nothing():
     pulse = PulseDriver(nba())
-    pulse.beat("analytics", PGS, START)
-    ahead = BeatRecorded(phase="analytics", published_name=PGS, run="run-1", beat_at=after(86_400))
-    pulse.give(ahead, after(10))
-    pulse.tick(after(311))
-    assert conditions(pulse) == ["stale"]
+    pulse.beat("raw", BEATING, LOADED)
+    pulse.beat("raw", BEATING, LOADED + MINUTE, ended="success")
+    before = pulse.state.runs
+
+    late = pulse.beat("raw", BEATING, LOADED + 2 * MINUTE)
+
+    assert (len(late), pulse.state.runs) == (1, before)
+    assert deadlines(pulse.state, nba()) == []
+    assert pulse.tick(LOADED + timedelta(days=1)) == []
 
 
-def test_what_the_pulse_concludes_reaches_the_date_and_pages_once_per_severity():
-    pulse, day = PulseDriver(nba()), Driver(nba())
-    day.schedule("2026-01-16T12:00Z", "2026-01-17T00:00Z")
-    pulse.beat("analytics", PGS, START)
-    for event in [*pulse.tick(after(300)), *pulse.tick(after(900))]:
-        for told in follow_ups(event):
-            day.give(told.data, event.recorded_at, id=told.id)
-    causes = [(alert.cause, alert.severity) for alert in day.state.alerts.values()]
-    assert causes == [("processor_stale", "warning"), ("processor_dead", "critical")]
+def test_a_dead_run_that_says_it_ended_is_not_back():
+    pulse = PulseDriver(nba())
+    pulse.beat("raw", BEATING, LOADED)
+    pulse.tick(LOADED + 900 * SECOND)
+
+    assert conditions(pulse.beat("raw", BEATING, LOADED + 901 * SECOND, ended="failed")) == []
 
 
-def test_a_completion_after_the_last_beat_means_that_the_run_is_not_stuck():
-    pulse, day = PulseDriver(nba()), Driver(nba())
-    day.schedule("2026-01-16T12:00Z", "2026-01-17T00:00Z")
-    pulse.beat("analytics", PGS, START, run="r1")
-    day.complete("analytics", PGS, after(100), run="r1")
-    for event in pulse.tick(after(901)):
-        for told in follow_ups(event):
-            day.give(told.data, event.recorded_at, id=told.id)
-    assert day.state.alerts == {}
+def test_the_state_forgets_ended_runs_first_and_never_grows_beyond_its_bound():
+    pulse = PulseDriver(nba())
+    pulse.beat("raw", BEATING, LOADED, run="running")
+    pulse.beat("raw", BEATING, LOADED, run="ended", ended="success")
+    for number in range(RUNS_MAX):
+        pulse.beat("raw", BEATING, LOADED + number * SECOND, run=f"r{number}")
+
+    runs = {beat.run for beat in pulse.state.runs.values()}
+    assert len(runs) == RUNS_MAX
+    assert "ended" not in runs
+    assert f"r{RUNS_MAX - 1}" in runs
+
+
+@given(st.lists(st.tuples(st.integers(1, 700), st.booleans()), max_size=12))
+def test_what_is_said_of_a_run_alternates_and_always_matches_its_silence(steps: list[tuple[int, bool]]):
+    pulse, now = PulseDriver(nba()), LOADED
+    pulse.beat("raw", BEATING, now)
+    last, told = now, []
+    for seconds, beats in steps:
+        now += seconds * SECOND
+        told += conditions(pulse.tick(now))
+        if beats:
+            told += conditions(pulse.beat("raw", BEATING, now))
+            last = now
+        silence = (now - last).total_seconds()
+        condition = next(iter(pulse.state.runs.values())).condition
+        assert condition == ("dead" if silence >= 900 else "stale" if silence >= 300 else "running")
+
+    assert all((one, other) in _FOLLOWS for one, other in zip(["back", *told], told, strict=False))
+
+
+_FOLLOWS = {("back", "stale"), ("stale", "dead"), ("stale", "back"), ("dead", "back")}
+
+
+# --- what the date makes of it ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def house() -> House:
+    made = House()
+    made.give(SchedulePublished(games=games(*TIPS)), PUBLISHED)
+    made.until(LOADED)
+    made.give(_beat(), LOADED, stream=f"{DATE}/pulse")
+    return made
+
+
+def _beat(**fields: Any) -> BeatRecorded:
+    return BeatRecorded(phase="raw", published_name=BEATING, beat_at=LOADED, run="r1", **fields)
+
+
+def test_a_silent_run_is_told_to_its_date_once_for_each_condition(house: House):
+    for seconds in (300, 360, 900, 1200):
+        house.recorder.tick(LOADED + seconds * SECOND)
+
+    told = [event.data for event in house.events() if isinstance(event.data, PulseChanged)]
+    assert [data.condition for data in told] == ["stale", "dead"]
+    stale, dead = episode(house.state, "processor_stale", NAME), episode(house.state, "processor_dead", NAME)
+    assert stale is not None
+    assert dead is not None
+    assert (stale.severity, dead.severity) == ("warning", "critical")
+
+
+def test_the_alerts_of_a_silent_run_end_when_it_beats_again(house: House):
+    house.recorder.tick(LOADED + 900 * SECOND)
+    house.give(_beat(), LOADED + 1000 * SECOND, stream=f"{DATE}/pulse")
+
+    alerts = [episode(house.state, cause, NAME) for cause in ("processor_stale", "processor_dead")]
+    assert [alert.resolved_at for alert in alerts if alert is not None] == [LOADED + 1000 * SECOND] * 2
+
+
+def test_a_completion_after_the_last_beat_means_that_the_silent_run_is_not_stuck(house: House):
+    said = CompletionRecorded(phase="raw", published_name=RAW[1], status="success", run="other", record_count=3)
+    house.give(said, LOADED + MINUTE)
+    house.recorder.tick(LOADED + 900 * SECOND)
+
+    assert episode(house.state, "processor_dead", NAME) is None
+    assert episode(house.state, "processor_stale", NAME) is None
+
+
+def test_a_completion_ends_the_alert_of_its_processor(house: House):
+    house.recorder.tick(LOADED + 300 * SECOND)
+    said = CompletionRecorded(phase="raw", published_name=RAW[1], status="success", run="r1", record_count=3)
+    house.give(said, LOADED + 400 * SECOND)
+
+    alert = episode(house.state, "processor_stale", NAME)
+    assert alert is not None
+    assert alert.resolved_at == LOADED + 400 * SECOND
+
+
+def test_beats_touch_the_stream_of_their_date_only_by_their_consequences(house: House):
+    version = house.state.version
+    for number in range(1, 20):
+        house.give(_beat(progress=number), LOADED + number * MINUTE, stream=f"{DATE}/pulse")
+
+    assert house.state.version == version
+
+
+def test_the_consequence_has_the_same_id_on_every_machine():
+    data = PulseChanged(published_name=BEATING, condition="stale", last_beat_at=LOADED, run="r1", processor=NAME)
+    event = Event(
+        stream=f"{DATE}/pulse", version=7, id="e7", occurred_at=LOADED, recorded_at=LOADED, correlation="c", data=data
+    )
+
+    told = follow_ups(event)
+
+    assert [(fact.stream, fact.id, fact.data) for fact in told] == [(DATE, derive_id("e7", "follow-up"), data)]
+    assert moment(PUBLISHED) < told[0].occurred_at

@@ -16,24 +16,24 @@ from events.sqlite import SqliteStore
 from events.sqlite_file import connect, make
 from events.store import DuplicateEvent, Store, StoreUnavailable, WrongExpectedVersion
 from tests.conftest import ROOT
-from tests.contract_store import StoreContract
+from tests.contract_store import OneMachineContract, StoreContract
 from tests.store_events import OTHER, STREAM, command, commit, contents, extend, ids, minutes, open_merging
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, OneMachineContract):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(StoreContract, OneMachineContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         with closing(SqliteStore.open(tmp_path / "tipoff.db")) as store:
             yield store
 
 
-class TestSqliteStoreThatMergesIdsOften(StoreContract):
+class TestSqliteStoreThatMergesIdsOften(StoreContract, OneMachineContract):
     """The same with an index of ids that is merged all the time (events/sqlite_ids.py)."""
 
     @pytest.fixture

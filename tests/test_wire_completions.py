@@ -221,6 +221,13 @@ def test_a_count_in_quotes_is_accepted_and_flagged() -> None:
     assert (found.record_count, found.records_failed, found.flags) == (175, 2, ("count_as_text",))
 
 
+@pytest.mark.parametrize("key", ["graded_count", "records_processed", "row_count", "games_processed"])
+def test_a_count_under_another_key_stays_under_it_too_as_that_says_what_was_counted(key: str) -> None:
+    found = completion(v2(**{"record_count": ..., key: 9}))
+
+    assert (found.record_count, found.extra[key]) == (9, 9)
+
+
 def test_no_count_is_not_zero() -> None:
     found = completion(v2(record_count=None))
 
@@ -431,6 +438,13 @@ def test_a_document_that_names_one_run_under_two_spellings_says_it_once() -> Non
     (found,) = facts(document, topic="firestore:phase4_completion/2026-01-16")
 
     assert getattr(found.data, "published_name", "") == "player_daily_cache"
+    assert _extra(found) == {"PlayerDailyCacheProcessor": document["PlayerDailyCacheProcessor"]}
+
+
+def test_a_start_keeps_what_is_odd_about_it() -> None:
+    found = fact(v2(status="running", timestamp=..., started_at="2026-01-20T11:00:00")).data
+
+    assert getattr(found, "flags", None) == ("naive_timestamp",)
 
 
 def _extra(found: Fact) -> dict[str, Any]:

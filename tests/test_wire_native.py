@@ -100,6 +100,15 @@ def test_structured_mode_needs_no_content_type(ce_type: str) -> None:
     assert fact(delivery(message.body, topic="nba-tipoff")).stream == stream
 
 
+@pytest.mark.parametrize("said", [b"not JSON", b"[7]", b"[" * 500 + b"]" * 500, b'{"a":' * 65 + b"1" + b"}" * 65])
+def test_structured_data_in_base64_is_held_to_the_same_bounds(said: bytes) -> None:
+    body = {"specversion": "1.0", "id": "e-1", "source": "/a", "type": "tipoff.workflow.decided"}
+
+    found = rejection({**body, "data_base64": b64encode(said).decode()})
+
+    assert (found.code, "data_base64" in found.reason) == ("bad_native", True)
+
+
 def test_structured_data_may_be_in_base64() -> None:
     body = {"specversion": "1.0", "id": "e-1", "source": "/a", "type": "tipoff.workflow.decided"}
     data, stream, _ = MESSAGES["tipoff.workflow.decided"]
@@ -170,7 +179,23 @@ def test_a_completion_names_its_games_and_keeps_where_it_came_from() -> None:
 
     assert isinstance(found, CompletionRecorded)
     assert (found.games, found.wire_format) == (("20260119_MIA_GSW",), "native")
-    assert found.extra["ce"] == {"source": "/analytics", "subject": "nba/2026-01-19"}
+    assert found.extra["ce"] == {"id": "e-1", "source": "/analytics", "subject": "nba/2026-01-19"}
+
+
+def test_a_binary_event_may_say_specversion_in_its_data() -> None:
+    data, stream, _ = MESSAGES["tipoff.heartbeat"]
+
+    found = fact(native("tipoff.heartbeat", {**data, "specversion": 7}))
+
+    assert found.stream == stream
+    assert getattr(found.data, "extra", {})["specversion"] == 7
+
+
+def test_a_wrong_clock_of_the_envelope_is_flagged_in_every_kind() -> None:
+    for ce_type, (data, _, _) in MESSAGES.items():
+        found = fact(native(ce_type, data, **{"ce-time": "2026-01-20T17:05:01Z"}))
+
+        assert getattr(found.data, "flags", None) == ("clock_ahead",), ce_type
 
 
 def test_without_a_time_the_publish_time_counts() -> None:

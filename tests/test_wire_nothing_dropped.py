@@ -30,6 +30,7 @@ FIELDS: dict[str, str] = {
     "partial": "partial",
     "predictions_generated": "count",
     "player_lookup": "subject",
+    "success": "status",
 }
 """Key of a message: the field that may stand for it."""
 

@@ -94,7 +94,7 @@ def test_a_gap_report_with_unusable_dates_is_refused(said: Any) -> None:
 def test_a_request_keeps_what_it_said_and_what_is_odd_about_it() -> None:
     found = observation({**DATED, "timestamp": "2026-01-20T11:00:00", "mode": "overnight"}, "nba-phase4-trigger")
 
-    assert found.extra == {"mode": "overnight", "wire_flags": ["naive_timestamp"]}
+    assert (found.extra, found.flags) == ({"mode": "overnight"}, ("naive_timestamp",))
 
 
 # --- progress and beats ------------------------------------------------------------------------------------------
@@ -126,6 +126,38 @@ def test_the_last_beat_of_a_run_says_how_it_ended(status: str | None, ended: str
     assert isinstance(found.data, BeatRecorded)
     assert (found.data.ended, found.data.phase) == (ended, "analytics")
     assert found.data.beat_at == found.occurred_at == datetime(2026, 1, 20, 11, 37, 48, tzinfo=UTC)
+
+
+def beat(**changes: Any) -> BeatRecorded:
+    data = fact({**BEAT, **changes}, topic="nba-x").data
+    assert isinstance(data, BeatRecorded), data
+    return data
+
+
+def test_a_beat_keeps_what_it_says_beyond_its_fields() -> None:
+    found = beat(status="error", status_message="gave up", failure_reason="quota", metadata={"host": "h-1"})
+
+    assert (found.ended, found.message) == ("failed", "gave up")
+    assert found.extra == {"status": "error", "failure_reason": "quota", "metadata": {"host": "h-1"}}
+
+
+@pytest.mark.parametrize(("said", "flags"), [("2026-01-20T17:05:00Z", ()), ("2026-01-20T17:05:01Z", ("clock_ahead",))])
+def test_a_beat_from_more_than_five_minutes_ahead_is_flagged(said: str, flags: tuple[str, ...]) -> None:
+    found = beat(last_heartbeat=said)
+
+    assert (found.beat_at, found.flags) == (datetime.fromisoformat(said), flags)
+
+
+def test_a_beat_whose_instant_cannot_be_read_counts_when_it_was_published() -> None:
+    found = beat(last_heartbeat="a minute ago")
+
+    assert (found.beat_at, found.flags, found.extra) == (NOON, ("bad_timestamp",), {"last_heartbeat": "a minute ago"})
+
+
+def test_a_beat_without_its_own_instant_counts_when_it_was_written() -> None:
+    found = beat(last_heartbeat=None, updated_at="2026-01-20T11:37:50Z")
+
+    assert found.beat_at == datetime(2026, 1, 20, 11, 37, 50, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +198,28 @@ def test_a_row_of_an_older_ledger_is_noted_and_decides_nothing(row: dict[str, An
 
 
 def test_a_workflow_decision_belongs_to_the_sport_and_not_to_a_date() -> None:
-    row = {"workflow_name": "betting_lines", "action": "skip", "decision_time": "2026-01-20T16:00:05Z"}
+    row = {"workflow_name": "betting_lines", "action": "SKIP", "decision_time": "2026-01-20T16:00:05Z"}
 
     found = fact(row, topic="bigquery:nba_orchestration.workflow_decisions")
 
     assert found.stream == "nba/control"
-    assert found.data == WorkflowDecided(workflow="betting_lines", action="SKIP")
+    assert found.data == WorkflowDecided(
+        workflow="betting_lines", action="SKIP", wire_format="workflow_decision", date_basis=""
+    )
     assert found.occurred_at == datetime(2026, 1, 20, 16, 0, 5, tzinfo=UTC)
+
+
+def test_a_workflow_decision_keeps_its_context_and_the_action_as_it_was_written() -> None:
+    row = {"workflow": "betting_lines", "action": "skip", "reason": "no games", "context": {"games": 0}}
+
+    found = fact(row, topic="bigquery:nba_orchestration.workflow_decisions").data
+
+    assert isinstance(found, WorkflowDecided)
+    assert (found.action, found.reason, found.extra) == (
+        "SKIP",
+        "no games",
+        {"action": "skip", "context": {"games": 0}},
+    )
 
 
 POSTPONED = {"sport": "nba", "game_id": "20260124_GSW_MIN", "original_date": "2026-01-24", "status": "confirmed"}
@@ -186,6 +233,17 @@ def test_a_moved_game_leaves_one_date_and_joins_another() -> None:
         ("nba/2026-01-24", (gone,)),
         ("nba/2026-01-25", (Game(game_id="20260124_GSW_MIN"),)),
     ]
+
+
+def test_both_dates_of_a_moved_game_keep_the_whole_row_and_its_own_basis() -> None:
+    row = {**POSTPONED, "new_date": "2026-01-25", "reason": "ice", "detection_details": {"type": "x"}}
+
+    found = [one.data for one in facts(row, topic="somewhere")]
+
+    rest = {key: value for key, value in row.items() if key not in {"sport", "game_id"}}
+    assert [getattr(one, "extra", None) for one in found] == [rest, rest]
+    assert [getattr(one, "date_basis", None) for one in found] == ["original_date", "new_date"]
+    assert [getattr(one, "wire_format", None) for one in found] == ["postponement", "postponement"]
 
 
 def test_a_postponed_game_without_a_new_date_only_leaves() -> None:
@@ -256,6 +314,24 @@ def test_a_document_that_triggered_says_so_after_its_completions() -> None:
     assert [type(one.data).__name__ for one in found] == ["CompletionRecorded", "ObservationRecorded"]
     assert getattr(found[1].data, "phase", None) == "predictions"
     assert found[1].occurred_at == datetime(2026, 1, 15, 22, 30, 30, tzinfo=UTC)
+
+
+def test_a_document_happened_when_it_says_that_it_triggered_even_if_it_was_written_later() -> None:
+    document = {"_triggered": True, "_triggered_at": "2026-01-15T22:30:30Z", "timestamp": "2026-01-15T23:00:00Z"}
+
+    (found,) = facts(document, topic="firestore:phase4_completion/2026-01-16")
+
+    assert found.occurred_at == datetime(2026, 1, 15, 22, 30, 30, tzinfo=UTC)
+    assert getattr(found.data, "extra", {}) == document
+
+
+def test_what_a_document_says_about_itself_goes_with_the_first_completion_that_is_understood() -> None:
+    document = {"a": {"status": "exploded"}, "b": {"status": "success"}, "c": {"status": "success"}, "updated_by": "x"}
+
+    _, second, third = facts(document, topic="firestore:phase4_completion/2026-01-16")
+
+    assert getattr(second.data, "extra", {}) == {"document": {"updated_by": "x"}}
+    assert getattr(third.data, "extra", {}) == {}
 
 
 @pytest.mark.parametrize("document", [{}, {"_completed_count": 0}, {f"p{n}": {} for n in range(201)}])

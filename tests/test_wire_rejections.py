@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from events.catalogue import CompletionRecorded, Event
+from events.codec import encode
 from events.wire import MESSAGE_BYTES_MAX, STORED_BYTES_MAX, Unreadable, read, rejected_line
 from tests.wire_messages import (
     NOON,
@@ -78,6 +80,57 @@ def test_a_rejection_keeps_what_was_delivered() -> None:
 
     assert (found.topic, found.message_id, found.attributes) == (message.topic, "m-77", {"origin": "by hand"})
     assert b64decode(found.data) == b"not JSON"
+
+
+DOCUMENT_BYTES_MAX = 1024 * 1024
+"""What a document of Firestore holds."""
+
+AROUND = {f"{n:03}" + "k" * 253: "v" * 1024 for n in range(100)}
+"""As many and as long attributes as Pub/Sub lets pass, in ASCII."""
+
+
+def padded(size: int, filling: bytes) -> bytes:
+    """A completion of `size` bytes with a list of `filling` in it."""
+    head, tail = json.dumps(v2()).encode()[:-1] + b', "list": [', b"]}"
+    items = (size - len(head) - len(tail)) // (len(filling) + 1)
+    body = head + b",".join([filling] * items) + tail
+    return body + b" " * (size - len(body))
+
+
+@pytest.mark.parametrize("filling", [b'"text"', b"1e15", b"7", b'"\\u0001"', b"{}", '"\u00e9"'.encode(), b"1e-5"])
+@pytest.mark.parametrize("attributes", [{}, {"origin": "by hand"}, AROUND, dict.fromkeys(AROUND, "\u0001" * 1024)])
+@pytest.mark.parametrize("size", [200_000, MESSAGE_BYTES_MAX])
+def test_a_message_is_read_whole_or_refused_as_its_event_would_not_fit_into_a_document(
+    filling: bytes, attributes: dict[str, str], size: int
+) -> None:
+    data = padded(size, filling)
+
+    found = fact(delivery(data, attributes=attributes))
+
+    if isinstance(found.data, CompletionRecorded):
+        assert found.data.extra["list"] == json.loads(data)["list"]
+    else:
+        assert getattr(found.data, "code", "") == "too_large"
+    event = Event(
+        stream=found.stream,
+        version=1,
+        id=found.id,
+        occurred_at=found.occurred_at,
+        recorded_at=NOON,
+        correlation=found.correlation,
+        data=found.data,
+    )
+    assert len(encode(event)) < DOCUMENT_BYTES_MAX
+
+
+def test_a_message_of_900_kib_is_read_and_a_larger_one_refused() -> None:
+    assert isinstance(fact(padded(900 * 1024, b'"text"')).data, CompletionRecorded)
+    assert rejection(padded(900 * 1024 + 1, b'"text"')).code == "too_large"
+
+
+def test_a_message_whose_numbers_grow_beyond_a_document_is_refused() -> None:
+    assert isinstance(fact(padded(200_000, b"1e15")).data, CompletionRecorded)
+    assert "once stored" in rejection(padded(900 * 1024, b"1e15")).reason
 
 
 def test_a_large_message_is_kept_in_part_and_its_true_size_said() -> None:
