@@ -109,7 +109,7 @@ SETTINGS: tuple[Setting, ...] = (
         field="store",
         default="sqlite:tipoff.db",
         meaning="the store, where --store does not name one",
-        takes="sqlite:PATH or memory:",
+        takes="sqlite:PATH, firestore:PROJECT[/DATABASE] or memory:",
         parse=_text,
     ),
     Setting(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.emulators import emulator, firestore_jar
 
 pytest.register_assert_rewrite("tests.contract_store", "tests.contract_reading")
 
@@ -28,3 +31,10 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real input here: ../shared/data is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def firestore_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Google's Firestore emulator, one for the whole run; every test takes a project of its own."""
+    with emulator(firestore_jar(), tmp_path_factory.mktemp("firestore") / "log") as host:
+        yield host

@@ -16,16 +16,9 @@ from google.cloud import firestore
 from events.firestore import FirestoreStore
 from events.store import DuplicateEvent, StoreUnavailable, WrongExpectedVersion
 from tests.contract_store import StoreContract
-from tests.emulators import emulator, firestore_jar
 from tests.store_events import STREAM, commit, extend, ids
 
 _PROJECTS = count(1)
-
-
-@pytest.fixture(scope="session")
-def firestore_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with emulator(firestore_jar(), tmp_path_factory.mktemp("firestore") / "log") as host:
-        yield host
 
 
 @pytest.fixture

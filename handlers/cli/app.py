@@ -71,7 +71,9 @@ def _app(launch: Callable[[Options, Sequence[str]], Any]) -> App:
     @app.meta.default
     def shared(
         *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-        store: Annotated[str | None, Parameter(help="sqlite:PATH or memory: (setting TIPOFF_STORE).")] = None,
+        store: Annotated[
+            str | None, Parameter(help="sqlite:PATH, firestore:PROJECT[/DATABASE] or memory: (setting TIPOFF_STORE).")
+        ] = None,
         definition: Annotated[
             tuple[str, ...], Parameter(help="A definition, by name or file; repeatable.", negative="")
         ] = (),
