@@ -280,7 +280,7 @@ def test_a_misspelt_setting_is_shown_for_it_does_nothing():
 @pytest.mark.parametrize(
     ("name", "value", "takes"),
     [
-        ("TIPOFF_STORE", "", "sqlite:PATH or memory:"),
+        ("TIPOFF_STORE", "", "sqlite:PATH, firestore:PROJECT[/DATABASE] or memory:"),
         ("TIPOFF_DEFINITIONS", ",", "names of shipped definitions"),
         ("TIPOFF_STORE_BUSY_SECONDS", "soon", "a number from 0 on"),
         ("TIPOFF_STORE_BUSY_SECONDS", "-1", "a number from 0 on"),

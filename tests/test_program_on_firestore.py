@@ -1,4 +1,4 @@
-"""The same program, its events in Firestore: what it stores there verifies, and exports to the same bytes as elsewhere."""
+"""The same program, its events in Firestore: what it stores verifies, and exports to the same bytes as elsewhere."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_a_day_of_the_recorded_week_is_the_same_history_on_firestore_and_on_sqli
     exports = []
     for store in (f"sqlite:{tmp_path / 'here.db'}", "firestore:tipoff-program"):
         commands = tmp_path / f"{store.partition(':')[0]}.commands.jsonl"
-        options = ["--clock", "publish", "--commands", commands, "--store", store]
-        taken = tipoff("ingest", "-", *options, stdin=b"".join(lines), environ=environ)
+        where = ("--commands", commands, "--store", store)
+        taken = tipoff("ingest", "-", "--clock", "publish", *where, stdin=b"".join(lines), environ=environ)
         assert taken.code == 0, taken.err
         assert tipoff("verify", "--store", store, environ=environ).code == 0
         exports.append(tipoff("export", "--store", store, environ=environ).out)

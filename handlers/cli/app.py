@@ -72,7 +72,7 @@ def _app(launch: Callable[[Options, Sequence[str]], Any]) -> App:
     def shared(
         *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
         store: Annotated[
-            str | None, Parameter(help="sqlite:PATH, firestore:PROJECT[/DATABASE] or memory: (setting TIPOFF_STORE).")
+            str | None, Parameter(help="sqlite:PATH, firestore:PROJECT or memory: (setting TIPOFF_STORE).")
         ] = None,
         definition: Annotated[
             tuple[str, ...], Parameter(help="A definition, by name or file; repeatable.", negative="")
