@@ -146,18 +146,22 @@ def _said_already(turn: Turn, phase: str, processor: str | None, run: str | None
 
 
 def _progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first: bool) -> None:
-    turn.progressed = True
-    cycle = turn.definition.cycle_of[cycle_name]
-    at = turn.state.cycles.get(cycle_name)
+    """A completion counted. A re-run of what was complete moves no machine, unless the gate holds or the phase was
+    asked for again: the machine is the slow part of the path, and re-runs are most of a stormy day."""
+    state = turn.state
+    turn.progressed = first or bool(state.heals) or any(alert.resolved_at is None for alert in state.alerts.values())
+    at = state.cycles.get(cycle_name)
     if at is None or at.state == "idle":
         return
-    model = CycleModel(turn, cycle)
     if first and f"{phase} without {processor}" in at.degraded:
         turn.emit(LateCompletionNoted(cycle=cycle_name, phase=phase, processor=processor))
-    if at.state == f"{phase}_blocked":
+    blocked, waiting = at.state == f"{phase}_blocked", at.state == f"{phase}_waiting"
+    if at.state in ("done", "parked") or not (first or blocked or waiting or at.counted_from is not None):
+        return
+    model = CycleModel(turn, turn.definition.cycle_of[cycle_name])
+    if blocked:
         model.fire("recheck", f"{processor} completed")
-    if at.state not in ("done", "parked"):
-        model.settle()
+    model.settle()
 
 
 def _started(turn: Turn, data: RunStarted) -> None:
@@ -171,7 +175,9 @@ def _started(turn: Turn, data: RunStarted) -> None:
     if processor is None or cycle is None:
         return
     _storm(turn, processor, len(turn.state.work[f"{cycle}/{data.phase}/{processor}"].run_seconds))
-    _settle_opened(turn, cycle)
+    at = turn.state.cycles.get(cycle)
+    if at is not None and at.state == f"{data.phase}_waiting":
+        settle_cycle(turn, turn.definition.cycle_of[cycle])
 
 
 def _progress(turn: Turn, data: ProgressReported) -> None:

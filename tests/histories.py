@@ -2,8 +2,7 @@
 
 `histories()` draws them: messages lost, late, doubled, said again under new ids, out of order, failed or empty;
 schedules that change, people who act, definitions that are replaced, channels that refuse, probes that err, ticks that
-come hours late, clocks that go back. `play` lets one happen, through the real recorder on a store in memory. `values` draws any
-value of the catalogue from its type.
+come hours late, clocks that go back. `play` lets one happen, through the real recorder on a store in memory.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-import msgspec
 from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
@@ -70,48 +68,6 @@ class History(Struct, frozen=True, kw_only=True):
     tick_minutes: int
     answers: tuple[Answer, ...]
     channel: tuple[Literal["takes", "fails", "refuses"], ...]
-
-
-# --- values of the catalogue ---------------------------------------------------------------------------------------
-
-INSTANTS = st.datetimes(datetime(2025, 10, 1), datetime(2026, 7, 1), timezones=st.just(UTC))  # noqa: DTZ001
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
-    max_leaves=4,
-)
-
-
-def values(type_: Any) -> st.SearchStrategy[Any]:
-    """Any value of a type of the catalogue."""
-    return _values(msgspec.inspect.type_info(type_))
-
-
-def _values(info: Any) -> st.SearchStrategy[Any]:
-    inspect = msgspec.inspect
-    simple: dict[type, st.SearchStrategy[Any]] = {
-        inspect.NoneType: st.none(),
-        inspect.BoolType: st.booleans(),
-        inspect.IntType: st.integers(-(2**53), 2**53),
-        inspect.FloatType: st.floats(allow_nan=False, allow_infinity=False),
-        inspect.StrType: TEXTS,
-        inspect.DateTimeType: INSTANTS,
-        inspect.AnyType: JSON,
-    }
-    if type(info) in simple:
-        return simple[type(info)]
-    if isinstance(info, inspect.LiteralType):
-        return st.sampled_from(info.values)
-    if isinstance(info, inspect.UnionType):
-        return st.one_of([_values(item) for item in info.types])
-    if isinstance(info, inspect.VarTupleType):
-        return st.lists(_values(info.item_type), max_size=3).map(tuple)
-    if isinstance(info, inspect.DictType):
-        return st.dictionaries(_values(info.key_type), _values(info.value_type), max_size=3)
-    if isinstance(info, inspect.StructType):
-        return st.fixed_dictionaries({f.name: _values(f.type) for f in info.fields}).map(lambda d: info.cls(**d))
-    raise TypeError(f"no values for {info}")
 
 
 # --- a good day ----------------------------------------------------------------------------------------------------
@@ -436,8 +392,10 @@ class Played:
         answers: list[str | PermanentFailure | TransientFailure] = []
         for pending in batch:
             kind = self.history.channel[len(self.given) % len(self.history.channel)]
-            refused = {"fails": TransientFailure("busy"), "refuses": PermanentFailure("no")}
-            answers.append(refused.get(kind) or f"taken-{pending.command.command_id}")
+            if kind == "takes":
+                answers.append(f"taken-{pending.command.command_id}")
+            else:
+                answers.append(TransientFailure("busy") if kind == "fails" else PermanentFailure("no"))
         return answers
 
     def _fact(self, data: Input, id: str, now: datetime, actor: str = "pipeline") -> Fact:

@@ -80,6 +80,11 @@ def episode(state: DateState | ControlState, cause: str, subject: str = "-") -> 
     return state.alerts.get(alert_key(cause, subject))
 
 
+def severity_of(alert: Alert | None) -> str | None:
+    """How loud an alert is, None where there is none."""
+    return alert.severity if alert is not None else None
+
+
 def commanded(day: Driver, phase: str) -> list[str]:
     """The ids of the commands that started a phase of the overnight cycle, in order."""
     found = [c for c in day.commands if (c.kind, c.cycle, c.phase) == ("trigger", "overnight", phase)]

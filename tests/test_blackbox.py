@@ -163,6 +163,15 @@ def test_case_04_a_failure_after_a_success_does_not_undo_it_for_the_rows_are_the
     assert (work.done_at, work.rows, work.failures) == (LOADED, 77, 1)
 
 
+def test_case_04_a_completion_that_names_no_run_is_a_fact_each_time_for_nothing_says_that_it_is_the_same():
+    house = House()
+    for number in range(3):
+        said = CompletionRecorded(phase="raw", published_name=RAW[0], status="success", record_count=number + 1)
+        assert house.give(said, LOADED + number * MINUTE).accepted == 1
+
+    assert house.state.work["overnight/raw/p2_odds_game_lines"].rows == 3
+
+
 def test_case_05_a_late_success_after_a_partial_trigger_is_noted_and_takes_the_degradation_away():
     day = in_raw()
     day.complete_all("raw", RAW[:3], LOADED)

@@ -94,6 +94,39 @@ def test_a_dead_run_that_says_it_ended_is_not_back():
     assert conditions(pulse.beat("raw", BEATING, LOADED + 901 * SECOND, ended="failed")) == []
 
 
+@given(st.lists(st.integers(1, nba().alerts.beat_stale_seconds - 1), min_size=1, max_size=30))
+def test_a_run_that_beats_in_time_is_never_said_to_be_stale(gaps: list[int]):
+    pulse, now = PulseDriver(nba()), LOADED
+    for gap in gaps:
+        pulse.beat("raw", BEATING, now)
+        now += gap * SECOND
+        assert conditions(pulse.tick(now)) == []
+
+
+@given(st.integers(300, 20_000), st.integers(60, 10_000))
+def test_what_is_said_of_a_silence_does_not_depend_on_how_often_somebody_looked(silence: int, step: int):
+    once, often = PulseDriver(nba()), PulseDriver(nba())
+    for pulse in (once, often):
+        pulse.beat("raw", BEATING, LOADED)
+    once.tick(LOADED + silence * SECOND)
+    for seconds in (*range(step, silence, step), silence):
+        often.tick(LOADED + seconds * SECOND)
+
+    assert conditions(often.events) == conditions(once.events)
+
+
+def test_two_runs_and_two_dates_of_one_processor_do_not_overwrite_each_other():
+    pulse, other = PulseDriver(nba()), PulseDriver(nba(), "nba/2026-01-17/pulse")
+    pulse.beat("raw", BEATING, LOADED, run="a")
+    pulse.beat("raw", BEATING, LOADED + 200 * SECOND, run="b")
+    other.beat("raw", BEATING, LOADED + 400 * SECOND, run="a")
+    for one in (pulse, other):
+        one.tick(LOADED + 400 * SECOND)
+
+    assert [row.condition for row in pulse.state.runs.values()] == ["stale", "running"]
+    assert [row.condition for row in other.state.runs.values()] == ["running"]
+
+
 def test_the_state_forgets_ended_runs_first_and_never_grows_beyond_its_bound():
     pulse = PulseDriver(nba())
     pulse.beat("raw", BEATING, LOADED, run="running")

@@ -226,3 +226,61 @@ def test_a_command_that_can_never_be_sent_is_not_tried_again(store, recorder):
     assert asked > 0
     assert channel.asked == asked
     assert "command_failed" in types(store)
+
+
+def test_a_recorder_that_finds_many_streams_moved_on_decides_again_on_all_of_them_at_once(store):
+    one, other = (Recorder(store, {"nba": nba()}) for _ in range(2))
+    streams = [f"nba/2026-01-{day}" for day in range(10, 22)]
+    record(one, *(fact(f"one {s}", CommandPublished(command_id="c", message_id="m"), stream=s) for s in streams))
+    record(other, *(fact(f"two {s}", CommandPublished(command_id="c", message_id="m"), stream=s) for s in streams))
+
+    record(one, *(fact(f"three {s}", CommandPublished(command_id="c", message_id="m"), stream=s) for s in streams))
+
+    assert {len(types(store, stream)) for stream in streams} == {4}
+
+
+def test_a_fact_that_is_given_twice_in_one_call_is_stored_once_and_takes_nothing_else_with_it(store, recorder):
+    twice = completion("a")
+    elsewhere = fact("completion a", twice.data, stream="nba/2026-01-17")
+
+    tally = recorder.record([(twice, NOON), (twice, NOON), (elsewhere, NOON), (completion("b"), NOON)])
+
+    assert (tally.accepted, tally.duplicate) == (2, 2)
+    assert types(store).count("completion_recorded") == 2
+    assert "nba/2026-01-17" not in store.streams()
+
+
+def test_a_channel_that_fails_for_now_and_then_for_good_in_the_same_instant_is_believed_both_times(store, recorder):
+    record(recorder, schedule("2026-01-17T00:00Z"), at=moment("2026-01-14T12:00Z"))
+    recorder.tick(moment("2026-01-16T17:00Z"))
+
+    class Failing:
+        answer: PermanentFailure | TransientFailure = TransientFailure("busy")
+
+        def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+            return [self.answer for _ in batch]
+
+    channel = Failing()
+    dispatch(recorder, channel, NOON)
+    channel.answer = PermanentFailure("no such topic")
+    dispatch(recorder, channel, NOON)
+
+    assert store.pending() == []
+
+
+def test_a_dispatch_that_learns_nothing_new_ends(store, recorder):
+    record(recorder, schedule("2026-01-17T00:00Z"), at=moment("2026-01-14T12:00Z"))
+    recorder.tick(moment("2026-01-16T17:00Z"))
+    asked = 0
+
+    class Busy:
+        def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+            nonlocal asked
+            asked += 1
+            return [TransientFailure("busy") for _ in batch]
+
+    dispatch(recorder, Busy(), NOON)
+    events = len(types(store))
+    dispatch(recorder, Busy(), NOON)
+
+    assert (asked, len(types(store))) == (2, events)

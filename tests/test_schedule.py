@@ -59,6 +59,14 @@ def test_a_publication_that_changes_nothing_is_no_event():
     assert day.schedule(LATER, *TIPS) == []
 
 
+@given(st.permutations(games(*TIPS, TIPS[0])))
+def test_the_order_of_games_in_a_publication_means_nothing(listed: list[Game]):
+    day = Driver(nba())
+    day.schedule(PUBLISHED, *TIPS, TIPS[0])
+
+    assert day.schedule(LATER, *listed) == []
+
+
 @pytest.mark.parametrize(
     ("game", "change"),
     [
