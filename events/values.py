@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 Status = Literal["success", "partial", "no_data", "failed", "skipped"]
 Verdict = Literal["pass", "warn", "block", "error", "skipped"]
@@ -32,6 +33,12 @@ class Measure(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     value: float | None = None
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        """A count given as an integer is the same number, and has to be the same bytes."""
+        value: object = self.value
+        if isinstance(value, int):
+            force_setattr(self, "value", float(value))
 
 
 class Check(Struct, frozen=True, kw_only=True):

@@ -111,7 +111,7 @@ class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A command that is not settled yet: in the outbox, or published and unanswered."""
+    """A command that is in the outbox: decided, and neither confirmed nor refused for good."""
 
     kind: CommandKind
     requested_at: datetime

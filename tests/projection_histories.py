@@ -19,6 +19,7 @@ BEGINNINGS = [moment(f"2026-01-{clock}Z") for clock in ("15T20:00", "16T14:00", 
 """Before any cycle, on the day, and in the night and the morning after."""
 EVERY_TYPE = (*INPUTS, *DECISIONS)
 
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))  # what JSON can say
 instants = st.integers(-4000, 4000).map(lambda minutes: LAST_TIP + timedelta(minutes=minutes))
 
 _GAME = st.builds(

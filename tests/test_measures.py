@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from events.catalogue import CommandRequested
+from events.catalogue import CommandRequested, MeasuresObserved
+from events.codec import encode
+from events.values import Measure
 from statemachine.gates import evaluate, known_measures
 from tests.driving import Driver, nba
 from tests.scenes import (
@@ -150,6 +153,13 @@ def test_a_probe_that_came_after_the_message_is_the_newer_one():
 
     step = nba().cycle_of["same_day"].step_of["predictions"]
     assert evaluate(day.state, nba(), "same_day", step).outcome == "pass"
+
+
+def test_a_count_given_as_an_integer_makes_the_same_bytes_as_the_number_it_is():
+    said = MeasuresObserved(boundary="grading", measures={"graded": Measure(value=2)})
+
+    assert encode(said) == encode(msgspec.json.decode(encode(said), type=MeasuresObserved))
+    assert encode(Measure(value=2)) == encode(Measure(value=2.0))
 
 
 # --- the box-score bands ---------------------------------------------------------------------------------------------
