@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.day import BEATS_MAX, TEAMS
 from benchmarks.job import BATCH
-from benchmarks.measuring import Ratio, Result, Series, Spent, ratio, series, spent
+from benchmarks.measuring import Ratio, Result, Series, Spent, moment, ratio, series, spent
 from benchmarks.replay import STREAM, filled
 from benchmarks.season import FIRST_DATE, long_date
 from benchmarks.tipoff import facts_of, routing
@@ -24,6 +24,9 @@ from statemachine.streams import date_stream
 FLAT_AT_MOST = 1.3
 EARLY = 10
 """Events that a young stream has before it is measured."""
+
+ALONE = 16
+"""Events a round that are recorded one by one, in turns on the young stream and the old."""
 
 EARLY_LINES = 100
 """So many lines of a date have that many about its own stream."""
@@ -72,15 +75,15 @@ def _events(definition: Definition, folder: Path, *, events: int, rounds: int) -
         day = FIRST_DATE - timedelta(days=1 + number)
         young = date_stream(definition.sport, day.isoformat())
         recorder.record(_first(young, long_date(EARLY_LINES, definition, day=day), definition))
-        for age, stream in (("early", young), ("late", STREAM)):
-            alone = [_progress(stream, now, 1) for _ in range(BATCH // 8)]
-            taken.setdefault(f"{age}, alone", []).append(
-                spent(lambda facts=alone: [recorder.record(fact) for fact in facts], units=len(alone))
-            )
-            together = _progress(stream, now, BATCH)
-            taken.setdefault(f"{age}, in a batch", []).append(
-                spent(lambda facts=together: recorder.record(facts), units=BATCH)
-            )
+        ages = {"early": young, "late": STREAM}
+        for _ in range(ALONE):
+            for age, stream in ages.items():
+                one = _progress(stream, now, 1)
+                taken.setdefault(f"{age}, alone", []).append(moment(lambda facts=one: recorder.record(facts)))
+        for age, stream in ages.items():
+            many = _progress(stream, now, BATCH)
+            work = spent(lambda facts=many: recorder.record(facts), units=BATCH)
+            taken.setdefault(f"{age}, in a batch", []).append(work)
     store.close()
     return {name: series(name, measured) for name, measured in taken.items()}
 

@@ -69,11 +69,16 @@ def spent(work: Callable[[], object], *, units: int) -> Spent:
     """What `work` takes. Garbage of earlier runs is collected first, and set-up is not looked at while it runs."""
     gc.collect()
     gc.freeze()
-    wall, cpu = perf_counter(), process_time()
-    work()
-    took = Spent(perf_counter() - wall, process_time() - cpu, units)
+    took = moment(work, units=units)
     gc.unfreeze()
     return took
+
+
+def moment(work: Callable[[], object], *, units: int = 1) -> Spent:
+    """What `work` takes, for something so short that tidying up before it would be all there is to see."""
+    wall, cpu = perf_counter(), process_time()
+    work()
+    return Spent(perf_counter() - wall, process_time() - cpu, units)
 
 
 def in_turns(runs: Mapping[str, Callable[[], Spent]], *, rounds: int) -> dict[str, Series]:
