@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wire_messages import ANALYTICS_TOPIC, NOON, completion, delivery, fact, rejection, v2
+from tests.wire_messages import NOON, completion, delivery, fact, rejection, v2
 
 SPRING_FORWARD = datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
 FALL_BACK = datetime(2025, 11, 2, 6, 0, tzinfo=UTC)
@@ -28,20 +28,20 @@ def eastern_date(instant: datetime) -> date:
 
 @pytest.mark.parametrize("change", [FALL_BACK, SPRING_FORWARD])
 @given(minutes=st.integers(-3 * 24 * 60, 3 * 24 * 60), word=st.sampled_from(list(OFFSETS)))
-def test_date_words_mean_the_leagues_day_at_receive_time_around_both_clock_changes(
+def test_date_words_mean_the_leagues_day_at_publish_time_around_both_clock_changes(
     change: datetime, minutes: int, word: str
 ) -> None:
-    received_at = change + timedelta(minutes=minutes)
+    published_at = change + timedelta(minutes=minutes)
 
-    found = fact({"target_date": word}, topic="nba-grading-trigger", received_at=received_at)
+    found = fact(delivery({"target_date": word}, topic="nba-grading-trigger", published_at=published_at))
 
-    expected = eastern_date(received_at) + timedelta(days=OFFSETS[word])
+    expected = eastern_date(published_at) + timedelta(days=OFFSETS[word])
     assert found.stream == f"nba/{expected}"
     assert getattr(found.data, "date_basis", None) == f"target_date={word}"
 
 
 @pytest.mark.parametrize(
-    ("received_at", "expected"),
+    ("published_at", "expected"),
     [
         ("2026-01-17T04:59:59Z", "2026-01-16"),
         ("2026-01-17T05:00:00Z", "2026-01-17"),
@@ -54,10 +54,10 @@ def test_date_words_mean_the_leagues_day_at_receive_time_around_both_clock_chang
         ("2026-03-09T04:00:00Z", "2026-03-09"),
     ],
 )
-def test_today_changes_at_midnight_in_new_york(received_at: str, expected: str) -> None:
-    body = {"target_date": "today"}
+def test_today_changes_at_midnight_in_new_york(published_at: str, expected: str) -> None:
+    published = datetime.fromisoformat(published_at)
 
-    found = fact(body, topic="nba-grading-trigger", received_at=datetime.fromisoformat(received_at))
+    found = fact(delivery({"target_date": "today"}, topic="nba-grading-trigger", published_at=published))
 
     assert found.stream == f"nba/{expected}"
 
@@ -163,7 +163,10 @@ def test_a_completion_document_takes_its_date_from_its_name() -> None:
     assert found.stream == "nba/2026-01-16"
 
 
-def test_the_receive_time_does_not_move_a_date_that_is_said() -> None:
-    late = NOON + timedelta(days=40)
+@pytest.mark.parametrize("said", ["2026-01-19", "today"])
+def test_a_late_delivery_of_a_message_names_the_same_date(said: str) -> None:
+    message = delivery(v2(game_date=said), published_at=datetime(2026, 1, 19, 17, tzinfo=UTC))
 
-    assert fact(v2(), topic=ANALYTICS_TOPIC, received_at=late).stream == "nba/2026-01-19"
+    late = fact(message, received_at=NOON + timedelta(days=40))
+
+    assert (late.stream, late.id) == ("nba/2026-01-19", fact(message).id)

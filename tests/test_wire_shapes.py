@@ -128,7 +128,7 @@ def delivered(shape: dict[str, Any], *, as_recorded: bool = False) -> Delivery:
     topic = shape["topic"]
     for placeholder, date in PLACEHOLDER.items():
         topic = topic if as_recorded else topic.replace(placeholder, date)
-    return delivery(body, topic=topic)
+    return delivery(body, topic=topic, published_at=AFTERNOON)
 
 
 def said(fact: Fact) -> dict[str, Any]:

@@ -88,10 +88,13 @@ def delivery(
     topic: str = ANALYTICS_TOPIC,
     message_id: str = "m-1",
     attributes: dict[str, str] | None = None,
+    published_at: datetime = NOON,
 ) -> Delivery:
-    """`body` as delivered at noon: bytes as they are, anything else as JSON."""
+    """`body` as published, at noon if nothing is said: bytes as they are, anything else as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Delivery(topic=topic, message_id=message_id, published_at=NOON, attributes=attributes or {}, data=data)
+    return Delivery(
+        topic=topic, message_id=message_id, published_at=published_at, attributes=attributes or {}, data=data
+    )
 
 
 def facts(body: Any, *, topic: str = ANALYTICS_TOPIC, received_at: datetime = NOON) -> list[Fact]:

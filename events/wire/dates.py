@@ -3,7 +3,7 @@
 Read in this order: a date key of the message, a range of one day, a date key of its `metadata`, a path with the date as
 a folder or file name, a batch id, an attribute. A date is *never* taken from a timestamp: three games of four have a
 different UTC date. Accepted: `YYYY-MM-DD`, the compact `YYYYMMDD`, and the words today, tomorrow, yesterday and AUTO
-(= yesterday), which mean the day at receive time in the league's zone. Everything else is refused with a reason.
+(= yesterday), which mean the day at publish time in the league's zone. Everything else is refused with a reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DATE_KEYS = ("game_date", "analysis_date", "data_date", "target_date", "date")
 """Where the game date may stand, the most specific first."""
 
 DATE_WORDS = {"today": 0, "yesterday": -1, "tomorrow": 1, "auto": -1}
-"""Days from the league's date at receive time."""
+"""Days from the league's date at publish time."""
 
 YEAR_MIN, YEAR_MAX = 1900, 2100
 """A date outside is a slip of the pen, and every date makes a stream."""
@@ -52,16 +52,16 @@ def calendar_date(said: Any) -> str | None:
     return _calendar_date(said) if type(said) is str and len(said) <= _ISO else None
 
 
-def take_date(body: dict[str, Any], received_at: datetime, zone: ZoneInfo, attributes: dict[str, str]) -> SaidDate:
+def take_date(body: dict[str, Any], published_at: datetime, zone: ZoneInfo, attributes: dict[str, str]) -> SaidDate:
     """The game date and its basis; the key it came from leaves `body`. Raises Rejection `bad_game_date` for one that is
     said and cannot be used, `no_game_date` where none is said."""
     found = (
-        _by_key(body, received_at, zone)
+        _by_key(body, published_at, zone)
         or _by_range(body)
-        or _in_metadata(body, received_at, zone)
+        or _in_metadata(body, published_at, zone)
         or _in_path(body)
         or _in_batch(body)
-        or _by_key(attributes, received_at, zone, prefix="attributes.", take=False)
+        or _by_key(attributes, published_at, zone, prefix="attributes.", take=False)
     )
     if found is None:
         keys = f"`game_date` (or {', '.join(DATE_KEYS[1:])})"
@@ -69,7 +69,7 @@ def take_date(body: dict[str, Any], received_at: datetime, zone: ZoneInfo, attri
     return found
 
 
-def resolve(key: str, said: Any, *, received_at: datetime, zone: ZoneInfo) -> SaidDate:
+def resolve(key: str, said: Any, *, published_at: datetime, zone: ZoneInfo) -> SaidDate:
     """The date under `key` and its basis. Raises Rejection `bad_game_date`."""
     day = calendar_date(said)
     if day is not None:
@@ -78,18 +78,18 @@ def resolve(key: str, said: Any, *, received_at: datetime, zone: ZoneInfo) -> Sa
     if offset is None:
         hint = "give the league's calendar date as YYYY-MM-DD, not a timestamp"
         raise Rejection("bad_game_date", f"`{key}` is {shown(said)}: {hint}")
-    here = received_at.astimezone(zone).date()
+    here = published_at.astimezone(zone).date()
     return (here + timedelta(days=offset)).isoformat(), f"{key}={said}"
 
 
 def _by_key(
-    body: dict[str, Any], received_at: datetime, zone: ZoneInfo, *, prefix: str = "", take: bool = True
+    body: dict[str, Any], published_at: datetime, zone: ZoneInfo, *, prefix: str = "", take: bool = True
 ) -> SaidDate | None:
     for key in DATE_KEYS:
         said = body.get(key)
         if said is None or (type(said) is str and said in ABSENT):
             continue
-        found = resolve(prefix + key, said, received_at=received_at, zone=zone)
+        found = resolve(prefix + key, said, published_at=published_at, zone=zone)
         if take:
             del body[key]
         return found
@@ -113,8 +113,8 @@ def metadata_of(body: dict[str, Any]) -> dict[str, Any]:
     return metadata if type(metadata) is dict else {}
 
 
-def _in_metadata(body: dict[str, Any], received_at: datetime, zone: ZoneInfo) -> SaidDate | None:
-    return _by_key(metadata_of(body), received_at, zone, prefix="metadata.", take=False)
+def _in_metadata(body: dict[str, Any], published_at: datetime, zone: ZoneInfo) -> SaidDate | None:
+    return _by_key(metadata_of(body), published_at, zone, prefix="metadata.", take=False)
 
 
 def _in_path(body: dict[str, Any]) -> SaidDate | None:

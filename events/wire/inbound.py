@@ -65,7 +65,7 @@ class Inbound(Struct, kw_only=True, gc=False):
         if day is not None and day == said:
             del self.body["game_date"]
             return day, "game_date"
-        return take_date(self.body, self.received_at, self.zone, self.delivery.attributes)
+        return take_date(self.body, self.delivery.published_at, self.zone, self.delivery.attributes)
 
     def take_instant(self, keys: tuple[str, ...] = NOTED_KEYS, key: str = "timestamp") -> datetime:
         """When it happened, by the envelope, else by `key`, else by `keys`, else by the broker."""

@@ -87,7 +87,7 @@ def _game_dates(inbound: Inbound) -> list[SaidDate]:
     said = inbound.body["game_dates"]
     if type(said) is not list or not 0 < len(said) <= GAME_DATES_MAX:
         raise Rejection("bad_game_date", f"`game_dates` must be a list of 1 to {GAME_DATES_MAX} dates")
-    read = [resolve("game_dates", day, received_at=inbound.received_at, zone=inbound.zone) for day in said]
+    read = [resolve("game_dates", day, published_at=inbound.delivery.published_at, zone=inbound.zone) for day in said]
     return list(dict(read).items())
 
 

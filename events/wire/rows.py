@@ -110,7 +110,7 @@ def _source(body: dict[str, Any]) -> str:
 
 
 def _date(inbound: Inbound, key: str) -> SaidDate:
-    return resolve(key, inbound.body.get(key), received_at=inbound.received_at, zone=inbound.zone)
+    return resolve(key, inbound.body.get(key), published_at=inbound.delivery.published_at, zone=inbound.zone)
 
 
 def ledger_row(inbound: Inbound) -> Fact | None:
