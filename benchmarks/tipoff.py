@@ -28,7 +28,7 @@ from events.memory import MemoryStore
 from events.sqlite import SqliteStore
 from events.store import Pending, Store
 from events.wire import Routing, from_line, read
-from handlers.dispatch import PermanentFailure, TransientFailure, dispatch
+from handlers.dispatch import Answer, Sent, dispatch
 from handlers.recorder import Recorder, Tally, Timed
 from statemachine.definition import Definition
 from statemachine.streams import CONTROL, DATE, decider_for
@@ -42,9 +42,9 @@ MINUTE = timedelta(minutes=1)
 class Confirming:
     """A channel that takes every command at once."""
 
-    def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+    def send(self, batch: list[Pending]) -> list[Answer]:
         """Confirm the batch under the commands' own ids."""
-        return [pending.command.command_id for pending in batch]
+        return [Sent(message_id=pending.command.command_id) for pending in batch]
 
 
 def routing(definition: Definition) -> Routing:

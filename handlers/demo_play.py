@@ -21,7 +21,7 @@ from events.catalogue import CommandRequested
 from events.store import Pending, Store
 from handlers.demo_facts import Week
 from handlers.demo_messages import Body, Message, line, measured, messages
-from handlers.dispatch import Channel, FileChannel, PermanentFailure, TransientFailure, dispatch
+from handlers.dispatch import Answer, Channel, FileChannel, dispatch
 from handlers.ingest import MINUTE, Ingested, Ingestion, PublishClock
 from handlers.recorder import Recorder, Tally
 from handlers.stores import open_store, store_name
@@ -91,7 +91,7 @@ class Noting:
         self.sent: list[CommandRequested] = []
         self._channel = channel
 
-    def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+    def send(self, batch: list[Pending]) -> list[Answer]:
         """See Channel."""
         self.sent += [pending.command for pending in batch]
         return self._channel.send(batch)

@@ -1,7 +1,8 @@
 """Dispatch: commands leave the outbox here, and what became of each comes back in as a fact.
 
-A command is confirmed only after its channel took it; a crash in between sends it again under the same id. Channels:
-`FileChannel` (the embedded home: one JSON line a command, on disk before it is confirmed).
+A command is confirmed only after its channel took it; a crash in between sends it again under the same id. A channel is
+one way out: a file (`FileChannel`), Pub/Sub topics, the probes of a warehouse, HTTP services, Slack. `dispatch` empties
+the outbox once; `handlers/dispatcher.py` keeps it empty while a service runs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import os
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from events.catalogue import CommandFailed, CommandPublished, Fact
 from events.codec import derive_id, encode
@@ -28,11 +31,21 @@ class TransientFailure(Exception):
     """The channel could not take the command now."""
 
 
-class Channel(Protocol):
-    """Where commands go. Implementations: `FileChannel`."""
+class Sent(Struct, frozen=True, kw_only=True):
+    """The channel took the command, as `message_id`. `facts` is what it learned thereby: the measures of a probe."""
 
-    def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
-        """Send `batch`; the answers stand in its order: the channel's message id, or why it was not taken."""
+    message_id: str
+    facts: tuple[Fact, ...] = ()
+
+
+Answer = Sent | PermanentFailure | TransientFailure
+
+
+class Channel(Protocol):
+    """A way out. `send` is called by one thread at a time and never raises: what goes wrong is an answer."""
+
+    def send(self, batch: list[Pending]) -> list[Answer]:
+        """Send `batch`; the answers stand in its order."""
 
 
 class FileChannel:
@@ -43,7 +56,7 @@ class FileChannel:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
 
-    def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+    def send(self, batch: list[Pending]) -> list[Answer]:
         """Write the batch; the message id is the command's own."""
         try:
             for pending in batch:
@@ -52,7 +65,7 @@ class FileChannel:
             os.fsync(self._file.fileno())
         except OSError as error:
             return [TransientFailure(f"{self.path}: {error.strerror}") for _ in batch]
-        return [f"file:{pending.command.command_id}" for pending in batch]
+        return [Sent(message_id=f"file:{pending.command.command_id}") for pending in batch]
 
     def close(self) -> None:
         """Close the file. Idempotent."""
@@ -65,7 +78,7 @@ def dispatch(recorder: Recorder, channel: Channel, now: datetime) -> Tally:
     total = Tally()
     while batch := recorder.store.pending(BATCH_MAX):
         answers = channel.send(batch)
-        facts = [_answer(pending, answer, now) for pending, answer in zip(batch, answers, strict=True)]
+        facts = [fact for sent in zip(batch, answers, strict=True) for fact in learned(*sent, now)]
         tally = recorder.record([(fact, now) for fact in facts])
         total.add(tally)
         if tally.accepted == 0 or any(isinstance(answer, TransientFailure) for answer in answers):
@@ -73,20 +86,26 @@ def dispatch(recorder: Recorder, channel: Channel, now: datetime) -> Tally:
     return total
 
 
-def _answer(pending: Pending, answer: str | PermanentFailure | TransientFailure, now: datetime) -> Fact:
+def learned(pending: Pending, answer: Answer, now: datetime) -> list[Fact]:
+    """What an answer tells: first what the channel learned, then what became of the command. The same failure of the
+    same command is the same fact, so that a channel which stays broken fills no history."""
     command = pending.command
     data: CommandPublished | CommandFailed
-    if isinstance(answer, str):
-        data, what = CommandPublished(command_id=command.command_id, message_id=answer), "published"
+    facts: tuple[Fact, ...] = ()
+    if isinstance(answer, Sent):
+        facts = answer.facts
+        data = CommandPublished(command_id=command.command_id, message_id=answer.message_id)
+        key = ("published", now.isoformat())
     else:
         permanent = isinstance(answer, PermanentFailure)
         data = CommandFailed(command_id=command.command_id, error=str(answer), permanent=permanent)
-        what = "refused" if permanent else "failed"
-    return Fact(
+        key = ("refused" if permanent else "failed", str(answer))
+    told = Fact(
         stream=pending.stream,
-        id=derive_id("answer", command.command_id, command.attempt, what, now.isoformat()),
+        id=derive_id("answer", command.command_id, command.attempt, *key),
         occurred_at=now,
         correlation=command.command_id,
         data=data,
         actor="dispatch",
     )
+    return [*facts, told]

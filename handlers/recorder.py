@@ -27,7 +27,7 @@ from events.catalogue import (
     Ticked,
 )
 from events.codec import GENESIS, chain, derive_id, encode
-from events.store import Commit, DuplicateEvent, Head, Sealed, Store, WrongExpectedVersion
+from events.store import Commit, DuplicateEvent, Head, Pending, Sealed, Store, WrongExpectedVersion
 from handlers.recent_ids import RecentIds
 from statemachine.definition import Definition
 from statemachine.streams import adoption, control_stream, decider_for, encode_state, follow_ups
@@ -53,7 +53,8 @@ class Hot(Struct, frozen=True):
 @dataclass(slots=True)
 class Tally:
     """What a call recorded. `duplicate` counts facts that changed nothing because they were known; `rejected` those
-    stored as rejected messages; the rest counts events by what they are."""
+    stored as rejected messages; `events`, `commands` and `alerts` count events by what they are. `outbox` are the
+    commands that were committed and are to be sent."""
 
     accepted: int = 0
     duplicate: int = 0
@@ -62,6 +63,7 @@ class Tally:
     commands: int = 0
     alerts: int = 0
     streams: set[str] = field(default_factory=set)
+    outbox: list[Pending] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         """Count `other` in."""
@@ -72,6 +74,7 @@ class Tally:
         self.commands += other.commands
         self.alerts += other.alerts
         self.streams |= other.streams
+        self.outbox += other.outbox
 
 
 class _Draft:
@@ -124,7 +127,7 @@ class Recorder:
             for fact, now in facts:
                 self._take(drafts, fact, now, taken, tally)
             try:
-                self._append(drafts)
+                tally.outbox = self._append(drafts)
             except DuplicateEvent as error:
                 if error.ids <= known:
                     raise
@@ -235,14 +238,15 @@ class Recorder:
         while len(self._hot) > HOT_STREAMS_MAX:
             self._hot.popitem(last=False)
 
-    def _append(self, drafts: dict[str, _Draft]) -> None:
+    def _append(self, drafts: dict[str, _Draft]) -> list[Pending]:
         sealed = {stream: self._seal(stream, draft) for stream, draft in drafts.items() if draft.events}
         if not sealed:
-            return
+            return []
         self.store.append([commit for commit, _hot in sealed.values()])
         for stream, (commit, hot) in sealed.items():
             self._keep(stream, hot)
             self._recent_ids.update([event.id for event in commit.events])
+        return [Pending(stream, command) for stream, (commit, _) in sealed.items() for command in commit.outbox]
 
     def _seal(self, stream: str, draft: _Draft) -> tuple[Commit, Hot]:
         previous = draft.before.hash

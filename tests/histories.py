@@ -32,7 +32,7 @@ from events.codec import derive_id
 from events.memory import MemoryStore
 from events.store import Pending
 from events.values import Game, Measure
-from handlers.dispatch import PermanentFailure, TransientFailure, dispatch
+from handlers.dispatch import Answer, PermanentFailure, Sent, TransientFailure, dispatch
 from handlers.recorder import Recorder
 from statemachine.calendar import wall_instant
 from statemachine.definition import Cycle, Definition, in_force
@@ -44,7 +44,7 @@ GAME_DATES = ("2026-01-16", "2025-11-01", "2025-11-02", "2026-03-07", "2026-03-0
 TIPS = ("12:00", "17:30", "19:00", "20:30", "22:30", "23:59", "25:30")
 """Tip-offs in league time; 25:30 is half past one of the next calendar day (22:30 on the other coast)."""
 
-Answer = Literal["good", "poor", "error", "silent"]
+ProbeAnswer = Literal["good", "poor", "error", "silent"]
 """How a probe answers: with figures that pass, with figures that block, with an error, or never."""
 
 
@@ -66,7 +66,7 @@ class History(Struct, frozen=True, kw_only=True):
     definitions: tuple[Definition, ...]
     happenings: tuple[Happening, ...]
     tick_minutes: int
-    answers: tuple[Answer, ...]
+    answers: tuple[ProbeAnswer, ...]
     channel: tuple[Literal["takes", "fails", "refuses"], ...]
 
 
@@ -137,7 +137,7 @@ GOOD_FIGURES = {
 }
 
 
-def figures(names: list[str], answer: Answer, played: int) -> dict[str, Measure]:
+def figures(names: list[str], answer: ProbeAnswer, played: int) -> dict[str, Measure]:
     """What a probe finds for `names`."""
     if answer == "error":
         return {name: Measure(error="403: permission denied") for name in names}
@@ -387,13 +387,13 @@ class Played:
         )
         self.record(self._fact(said, derive_id("answer", event.id), now), now)
 
-    def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+    def send(self, batch: list[Pending]) -> list[Answer]:
         """The channel: takes, fails for now or refuses for good, in turn."""
-        answers: list[str | PermanentFailure | TransientFailure] = []
+        answers: list[Answer] = []
         for pending in batch:
             kind = self.history.channel[len(self.given) % len(self.history.channel)]
             if kind == "takes":
-                answers.append(f"taken-{pending.command.command_id}")
+                answers.append(Sent(message_id=f"taken-{pending.command.command_id}"))
             else:
                 answers.append(TransientFailure("busy") if kind == "fails" else PermanentFailure("no"))
         return answers

@@ -14,7 +14,7 @@ from events.codec import derive_id, encode
 from events.memory import MemoryStore
 from events.store import Pending, Store
 from events.wire import Delivery, read
-from handlers.dispatch import PermanentFailure, TransientFailure, dispatch
+from handlers.dispatch import Answer, PermanentFailure, Sent, TransientFailure, dispatch
 from handlers.ingest import routing_of
 from handlers.recorder import Recorder, Tally
 from statemachine.control import ControlState
@@ -207,12 +207,12 @@ class House:
         """What waits in the outbox leaves."""
         return dispatch(self.recorder, self, moment(now))
 
-    def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+    def send(self, batch: list[Pending]) -> list[Answer]:
         """The channel of the house."""
         if self.broken is not None:
             return [self.broken for _ in batch]
         self.sent += batch
-        return [f"sent-{pending.command.command_id}-{pending.command.attempt}" for pending in batch]
+        return [Sent(message_id=f"sent-{pending.command.command_id}-{pending.command.attempt}") for pending in batch]
 
     def events(self, stream: str = DATE) -> list[Event]:
         """The stored events of a stream."""

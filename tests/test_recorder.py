@@ -30,7 +30,7 @@ from events.memory import MemoryStore
 from events.sqlite import SqliteStore
 from events.store import Commit, Pending, Store, StoreUnavailable
 from events.values import Game
-from handlers.dispatch import FileChannel, PermanentFailure, TransientFailure, dispatch
+from handlers.dispatch import Answer, FileChannel, PermanentFailure, TransientFailure, dispatch
 from handlers.recorder import Recorder
 from statemachine.operators import CommandNotAllowed
 from tests.driving import moment, nba
@@ -195,7 +195,7 @@ def test_a_command_leaves_the_outbox_when_its_channel_confirms_and_not_before(st
     assert wanted
 
     class Busy:
-        def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+        def send(self, batch: list[Pending]) -> list[Answer]:
             return [TransientFailure("the broker is busy") for _ in batch]
 
     dispatch(recorder, Busy(), NOON)
@@ -215,7 +215,7 @@ def test_a_command_that_can_never_be_sent_is_not_tried_again(store, recorder):
     class Refusing:
         asked = 0
 
-        def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+        def send(self, batch: list[Pending]) -> list[Answer]:
             self.asked += len(batch)
             return [PermanentFailure("no such topic") for _ in batch]
 
@@ -257,7 +257,7 @@ def test_a_channel_that_fails_for_now_and_then_for_good_in_the_same_instant_is_b
     class Failing:
         answer: PermanentFailure | TransientFailure = TransientFailure("busy")
 
-        def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+        def send(self, batch: list[Pending]) -> list[Answer]:
             return [self.answer for _ in batch]
 
     channel = Failing()
@@ -274,7 +274,7 @@ def test_a_dispatch_that_learns_nothing_new_ends(store, recorder):
     asked = 0
 
     class Busy:
-        def send(self, batch: list[Pending]) -> list[str | PermanentFailure | TransientFailure]:
+        def send(self, batch: list[Pending]) -> list[Answer]:
             nonlocal asked
             asked += 1
             return [TransientFailure("busy") for _ in batch]
