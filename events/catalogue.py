@@ -189,6 +189,16 @@ class WorkflowDecided(Said, frozen=True, kw_only=True, omit_defaults=True, tag_f
     reason: str = ""
 
 
+class ComponentObserved(Struct, frozen=True, kw_only=True, tag_field="type", tag="component_observed"):
+    """A part of our own house was found to work or not to: a channel that commands leave by, the store. `name` is the
+    channel's, or the store's."""
+
+    kind: Literal["channel", "store"]
+    name: str
+    available: bool
+    detail: str
+
+
 class MessageRejected(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="message_rejected"):
     """A message that could not be understood, whole. `code` is stable, `reason` tells the publisher what to fix, `data`
     is the original bytes in base64 (cut to `STORED_BYTES_MAX`; `size` is the true number of bytes)."""
@@ -331,6 +341,7 @@ Input = (
     | CommandFailed
     | PulseChanged
     | WorkflowDecided
+    | ComponentObserved
     | MessageRejected
 )
 Decision = (

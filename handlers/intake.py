@@ -35,7 +35,7 @@ WAITING_MAX = 4096
 
 Clock = Callable[[], datetime]
 Observer = Callable[[Tally, float], None]
-"""Is told of each commit what it recorded and how many seconds it took."""
+"""Is told of each commit what it recorded and how many seconds it took, on the recording thread: be quick."""
 
 
 class IntakeFull(Exception):
@@ -75,11 +75,11 @@ class _Question(Struct, frozen=True):
 class Intake:
     """Records what arrives, on a thread of its own that lives from `start` to `stop`."""
 
-    def __init__(self, recorder: Recorder, clock: Clock, observe: Observer | None = None) -> None:
+    def __init__(self, recorder: Recorder, clock: Clock) -> None:
         self.routing: Routing = routing_of(recorder.definitions.values())
         self._recorder = recorder
         self._clock = clock
-        self._observe = observe
+        self.observers: list[Observer] = []
         self._waiting: deque[_Arrival | _Question] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -193,8 +193,8 @@ class Intake:
                 item.recorded.set_result(tally)
 
     def _observed(self, tally: Tally, seconds: float) -> None:
-        if self._observe is not None:
-            self._observe(tally, seconds)
+        for observe in self.observers:
+            observe(tally, seconds)
 
 
 def _answer(question: _Question, recorder: Recorder) -> None:

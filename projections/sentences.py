@@ -13,6 +13,7 @@ from events.catalogue import (
     CommandPublished,
     CommandRequested,
     CompletionRecorded,
+    ComponentObserved,
     Data,
     DeadlineElapsed,
     DefinitionAdopted,
@@ -155,6 +156,10 @@ def _workflow(data: WorkflowDecided) -> str:
     return f"workflow {data.workflow}: {data.action}" + (f", {data.reason}" if data.reason else "")
 
 
+def _component(data: ComponentObserved) -> str:
+    return f"{data.kind} {data.name} {'works' if data.available else 'does not work'}: {data.detail}"
+
+
 def _rejected(data: MessageRejected) -> str:
     where = data.topic or "an unknown topic"
     return f"message {data.message_id} on {where} rejected ({data.code}): {data.reason}; {counted(data.size, 'byte')}"
@@ -233,6 +238,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     CommandFailed: _refused,
     PulseChanged: _pulse,
     WorkflowDecided: _workflow,
+    ComponentObserved: _component,
     MessageRejected: _rejected,
     PhaseMoved: _moved,
     GateEvaluated: _evaluated,

@@ -14,6 +14,7 @@ from events.catalogue import (
     AlertResolved,
     CommandPublished,
     CommandRequested,
+    ComponentObserved,
     DeadlineElapsed,
     DefinitionAdopted,
     DefinitionPublished,
@@ -134,13 +135,29 @@ def decide_and_fold(
         return working.events, working.state
     if isinstance(data, DefinitionPublished) and data.definition in state.definitions:
         return [], state
+    if isinstance(data, ComponentObserved) and _is_open(state, _unavailable(data), data.name) != data.available:
+        return [], state  # known already
     working.emit(data)
     if isinstance(data, WorkflowDecided):
         for subject in (data.workflow, "-"):
             _resolve(working, "workflow_silent", subject, f"{data.workflow} decided {data.action}")
     elif isinstance(data, MessageRejected):
         _rejected(working, data)
+    elif isinstance(data, ComponentObserved) and data.available:
+        _resolve(working, _unavailable(data), data.name, data.detail)
+    elif isinstance(data, ComponentObserved):
+        _raise(working, _unavailable(data), "critical", data.name, data.detail)
     return working.events, working.state
+
+
+def _unavailable(data: ComponentObserved) -> str:
+    """The cause of the alert: `channel_unavailable` or `store_unavailable`."""
+    return f"{data.kind}_unavailable"
+
+
+def _is_open(state: ControlState, cause: str, subject: str) -> bool:
+    known = state.alerts.get(alert_key(cause, subject))
+    return known is not None and known.resolved_at is None
 
 
 def _rejected(working: Working[ControlState], data: MessageRejected) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 import pytest
+from msgspec import structs
 
 from events.catalogue import (
     AlertRaised,
     AlertResolved,
     CommandPublished,
     CommandRequested,
+    ComponentObserved,
     DefinitionPublished,
     Event,
     OperatorActed,
@@ -32,6 +35,31 @@ def ticking(control: ControlDriver, minutes: int) -> list[Event]:
     """A tick a minute."""
     start = control.state.recorded_at or OPENED
     return [event for minute in range(1, minutes + 1) for event in control.tick(start + minute * MINUTE)]
+
+
+# --- our own house ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["channel", "store"])
+def test_a_part_of_the_house_that_stops_working_pages_once_and_is_resolved_when_it_works(
+    kind: Literal["channel", "store"],
+):
+    control = ControlDriver(nba())
+    broken = ComponentObserved(kind=kind, name="topics", available=False, detail="permission denied")
+    works = ComponentObserved(kind=kind, name="topics", available=True, detail="it takes commands again")
+
+    assert control.give(works, OPENED) == []  # it was never broken
+    first = control.give(broken, OPENED + MINUTE)
+    again = control.give(broken, OPENED + 2 * MINUTE)
+    elsewhere = control.give(structs.replace(broken, name="slack"), OPENED + 2 * MINUTE)
+    back = control.give(works, OPENED + 3 * MINUTE)
+
+    cause = f"{kind}_unavailable"
+    assert raised(first, cause) == [("critical", "topics")]
+    assert again == []
+    assert raised(elsewhere, cause) == [("critical", "slack")]
+    assert [event.data.subject for event in back if isinstance(event.data, AlertResolved)] == ["topics"]
+    assert raised(control.give(broken, OPENED + 4 * MINUTE), cause) == [("critical", "topics")]
 
 
 # --- the controller --------------------------------------------------------------------------------------------------

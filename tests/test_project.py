@@ -26,6 +26,7 @@ MODULE_LINES_MAX = 400
 
 BROAD_CATCHES: dict[str, str] = {
     "handlers/cli/app.py:run": "the edge of the command line: what nobody expected is said as an internal error",
+    "handlers/dispatcher.py:_run": "a batch that could not be sent is logged, and sent again",
     "handlers/intake.py:_answer": "whoever asked the recorder is told what went wrong",
     "handlers/intake.py:_commit": "whoever sent something that cannot be recorded is told, and nobody else",
     "handlers/verification.py:_decision": "an input that was recorded and cannot be decided again is a finding",

@@ -1,0 +1,24 @@
+"""Waiting for what other threads and processes do: by a condition and a deadline, never by a guess of how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from time import monotonic
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 0.005
+
+
+def until(condition: Callable[[], T], *, seconds: float = 20.0, what: str = "") -> T:
+    """The first true answer of `condition`; fails the test where there is none in time."""
+    end, never = monotonic() + seconds, Event()
+    while not (found := condition()):
+        if monotonic() > end:
+            pytest.fail(f"not within {seconds:g} s: {what or condition}")
+        never.wait(LOOK_SECONDS)
+    return found
