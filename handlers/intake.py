@@ -4,7 +4,8 @@ Pushes, pulled messages, ticks, operators and the answers of channels arrive on 
 What arrives while a commit is under way commits together with the next one (group commit, design 7), and a future
 resolves when its commit is durable: acknowledge then, and only then. A future that raises has stored nothing.
 
-What is waiting is bounded: `IntakeFull` is said at once instead of letting a flood take the memory.
+What is waiting is bounded: `IntakeFull` is said at once instead of letting a flood take the memory. A store that could
+not be written is said while it lasts by `outage`, and becomes a part of the history as soon as there is one again.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from events.catalogue import Fact
-from events.store import CorruptStore, StoreUnavailable, WrongExpectedVersion
+from events.catalogue import ComponentObserved, Fact
+from events.codec import derive_id
+from events.store import CorruptStore, StoreError, StoreUnavailable, WrongExpectedVersion
 from events.wire import Delivery, Routing, Unreadable, read, rejected_line
 from handlers.ingest import routing_of
 from handlers.recorder import Recorder, Tally
+from statemachine.streams import control_stream
 
 T = TypeVar("T")
 
@@ -72,6 +75,14 @@ class _Question(Struct, frozen=True):
     answer: Future[Any]
 
 
+class Outage(Struct, frozen=True):
+    """The store takes nothing: since when, which one, and why."""
+
+    since: datetime
+    store: str
+    reason: str
+
+
 class Intake:
     """Records what arrives, on a thread of its own that lives from `start` to `stop`."""
 
@@ -80,6 +91,7 @@ class Intake:
         self._recorder = recorder
         self._clock = clock
         self.observers: list[Observer] = []
+        self.outage: Outage | None = None
         self._waiting: deque[_Arrival | _Question] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -97,8 +109,7 @@ class Intake:
 
     def record(self, facts: Callable[[datetime], Sequence[Fact]]) -> Future[Tally]:
         """Record facts, made of the instant at which they are recorded. The tally is that of the whole commit."""
-        recorded: Future[Tally] = Future()
-        recorded.set_running_or_notify_cancel()  # whoever stops waiting for it does not undo it
+        recorded = _promise()
         self._put(_Arrival(facts, recorded))
         return recorded
 
@@ -106,8 +117,12 @@ class Intake:
         """Let time come to the clock's now."""
 
         def question(recorder: Recorder) -> Tally:
-            began = perf_counter()
-            tally = recorder.tick(self._clock())
+            began, now = perf_counter(), self._clock()
+            try:
+                tally = recorder.tick(now)
+            except (StoreUnavailable, CorruptStore) as error:
+                self._unavailable(error, now)
+                raise
             self._observed(tally, perf_counter() - began)
             return tally
 
@@ -115,8 +130,7 @@ class Intake:
 
     def ask(self, question: Callable[[Recorder], T]) -> Future[T]:
         """Put a question to the recorder, between two commits."""
-        answer: Future[T] = Future()
-        answer.set_running_or_notify_cancel()
+        answer: Future[T] = _promise()
         self._put(_Question(question, answer))
         return answer
 
@@ -179,6 +193,8 @@ class Intake:
         try:
             tally = self._recorder.record([(fact, now) for item in batch for fact in item.facts(now)])
         except (StoreUnavailable, CorruptStore, WrongExpectedVersion) as error:
+            if not isinstance(error, WrongExpectedVersion):
+                self._unavailable(error, now)
             for item in batch:
                 item.recorded.set_exception(error)
         except Exception as error:
@@ -191,10 +207,51 @@ class Intake:
             self._observed(tally, perf_counter() - began)
             for item in batch:
                 item.recorded.set_result(tally)
+            if self.outage is not None:
+                self._tell(self.outage, now)
+
+    def _unavailable(self, error: StoreUnavailable | CorruptStore, now: datetime) -> None:
+        if self.outage is None:
+            self.outage = Outage(now, error.store, error.reason)
+
+    def _tell(self, outage: Outage, now: datetime) -> None:
+        """Record that the store was unavailable, now that it can be recorded."""
+        minutes = (now - outage.since).total_seconds() / 60
+        lost = f"nothing was stored for {minutes:.0f} min: {outage.reason}"
+        facts = [
+            _condition(control_stream(sport), outage, available, lost if not available else "it takes events again")
+            for sport in self._recorder.definitions
+            for available in (False, True)
+        ]
+        began = perf_counter()
+        try:
+            tally = self._recorder.record([(fact, now) for fact in facts])
+        except StoreError:
+            return  # gone again: it is told after the next commit
+        self.outage = None
+        self._observed(tally, perf_counter() - began)
 
     def _observed(self, tally: Tally, seconds: float) -> None:
         for observe in self.observers:
             observe(tally, seconds)
+
+
+def _promise() -> Future[Any]:
+    """A future that nobody can cancel: whoever stops waiting for it does not undo it."""
+    promise: Future[Any] = Future()
+    promise.set_running_or_notify_cancel()
+    return promise
+
+
+def _condition(stream: str, outage: Outage, available: bool, detail: str) -> Fact:
+    return Fact(
+        stream=stream,
+        id=derive_id("component", stream, outage.store, outage.since.isoformat(), str(available)),
+        occurred_at=outage.since,
+        correlation=f"store:{outage.store}",
+        data=ComponentObserved(kind="store", name=outage.store, available=available, detail=detail),
+        actor="intake",
+    )
 
 
 def _answer(question: _Question, recorder: Recorder) -> None:

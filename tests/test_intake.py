@@ -14,7 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.catalogue import CompletionRecorded, Fact, MessageRejected, OperatorActed
+from events.catalogue import (
+    AlertRaised,
+    AlertResolved,
+    CompletionRecorded,
+    ComponentObserved,
+    Fact,
+    MessageRejected,
+    OperatorActed,
+)
 from events.codec import derive_id
 from events.memory import MemoryStore
 from events.sqlite import SqliteStore
@@ -116,9 +124,31 @@ def test_a_store_that_cannot_be_written_acknowledges_nothing_and_takes_it_all_af
             with pytest.raises(StoreUnavailable):
                 intake.deliver(message).result(10)
             assert runs(store) == ["before"]
+            assert intake.outage is not None
             other.execute("ROLLBACK")
         intake.deliver(message).result(10)
         assert runs(store) == ["before", "during"]
+        until(lambda: intake.outage is None)
+
+
+def test_an_outage_of_the_store_becomes_history_as_soon_as_there_is_one_again(tmp_path: Path):
+    path, times = tmp_path / "tipoff.db", [NOW]
+    with closing(SqliteStore.open(path, busy_seconds=0)) as store, running(store, lambda: times[-1]) as intake:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for minute in (0, 1, 44):
+                times.append(NOW + timedelta(minutes=minute))
+                with pytest.raises(StoreUnavailable):
+                    intake.deliver(delivery(v2())).result(10)
+            other.execute("ROLLBACK")
+        times.append(NOW + timedelta(minutes=45))
+        intake.deliver(delivery(v2())).result(10)
+        intake.ask(lambda _recorder: None).result(10)
+        told = [stored.event() for stored in store.read("nba/control")]
+    alerts = [event.data for event in told if isinstance(event.data, AlertRaised)]
+    assert [(alert.cause, alert.severity) for alert in alerts] == [("store_unavailable", "critical")]
+    assert alerts[0].detail.startswith("nothing was stored for 45 min")
+    assert [type(event.data) for event in told[-2:]] == [ComponentObserved, AlertResolved]
 
 
 def test_a_command_that_the_state_refuses_takes_nobody_else_with_it():
