@@ -19,13 +19,14 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from events.catalogue import ComponentObserved, Fact
 from events.codec import derive_id
 from events.store import CorruptStore, StoreError, StoreUnavailable, WrongExpectedVersion
 from events.wire import Delivery, Routing, Unreadable, read, rejected_line
 from handlers.ingest import routing_of
-from handlers.recorder import Recorder, Tally
+from handlers.recorder import Recorder, Tally, Timed
 from statemachine.streams import control_stream
 
 T = TypeVar("T")
@@ -35,6 +36,12 @@ BATCH_MAX = 256
 
 WAITING_MAX = 4096
 """Arrivals that may wait for a commit; more is a flood."""
+
+CONTENTION_TRIES = 6
+"""How often the recorder may give up on a stream that other instances write, after several tries each time."""
+
+CONTENTION_REST_SECONDS = 0.02
+"""The longest first rest between them; it doubles."""
 
 Clock = Callable[[], datetime]
 Observer = Callable[[Tally, float], None]
@@ -191,7 +198,7 @@ class Intake:
         began = perf_counter()
         now = self._clock()
         try:
-            tally = self._recorder.record([(fact, now) for item in batch for fact in item.facts(now)])
+            tally = self._record([(fact, now) for item in batch for fact in item.facts(now)])
         except (StoreUnavailable, CorruptStore, WrongExpectedVersion) as error:
             if not isinstance(error, WrongExpectedVersion):
                 self._unavailable(error, now)
@@ -209,6 +216,16 @@ class Intake:
                 item.recorded.set_result(tally)
             if self.outage is not None:
                 self._tell(self.outage, now)
+
+    @retry(
+        retry=retry_if_exception_type(WrongExpectedVersion),
+        stop=stop_after_attempt(CONTENTION_TRIES),
+        wait=wait_random_exponential(multiplier=CONTENTION_REST_SECONDS, max=1),
+        reraise=True,
+    )
+    def _record(self, facts: Sequence[Timed]) -> Tally:
+        """Record under contention: instances that lost against each other rest for different times."""
+        return self._recorder.record(facts)
 
     def _unavailable(self, error: StoreUnavailable | CorruptStore, now: datetime) -> None:
         if self.outage is None:
