@@ -8,12 +8,18 @@ USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	$$name -c "$(USABLE)" >/dev/null 2>&1 && { echo $$name; break; }; done)
 
+# The emulator of BigQuery runs on this one alone; `make bigquery PYTHON313=...` names another.
+PYTHON313 ?= $(shell for name in python3.13 "$$(pyenv prefix 3.13 2>/dev/null)/bin/python" "$$(uv python find 3.13 \
+	2>/dev/null)"; do "$$name" -c "import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 13))" \
+	>/dev/null 2>&1 && { echo "$$name"; break; }; done)
+
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH_READY := .bench-venv/.ready
+BIGQUERY_READY := .bigquery-venv/.ready
 PIP := -m pip --disable-pip-version-check --quiet
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" $(LOCK_FLAGS) --python-version
 
 # $(call environment,DIRECTORY,LOCK): a working interpreter in DIRECTORY with exactly what LOCK pins.
 define environment
@@ -25,10 +31,10 @@ define environment
 	@$(1)/bin/python $(PIP) install --require-hashes -r $(2)
 endef
 
-.PHONY: help setup demo test lint types bench lock clean
+.PHONY: help setup demo test lint types bench bigquery lock clean
 
 help: ## what there is to run
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## make .venv (the other targets do so themselves)
 
@@ -41,8 +47,22 @@ $(BENCH_READY): requirements-bench.lock
 	$(call environment,.bench-venv,requirements-bench.lock)
 	@touch $@
 
-demo: $(READY) ## replay the week of 13 to 19 January 2026
-	@$(BIN)/python main.py demo
+# DuckDB's extensions come as packages; they are unpacked into a home of the emulator's own, for it starts offline.
+$(BIGQUERY_READY): requirements-bigquery.lock
+	@test -n "$(PYTHON313)" || { echo "BigQuery's emulator needs Python 3.13, and none was found." \
+		"Install one, or name it: make bigquery PYTHON313=/path/to/python3.13" >&2; exit 1; }
+	@echo "Setting up .bigquery-venv from requirements-bigquery.lock; this takes half a minute, once."
+	@"$(PYTHON313)" -m venv --clear .bigquery-venv
+	@.bigquery-venv/bin/python $(PIP) install --require-hashes -r requirements-bigquery.lock
+	@mkdir -p .bigquery-venv/home
+	@HOME="$(CURDIR)/.bigquery-venv/home" .bigquery-venv/bin/python -c "from duckdb_extensions import import_extension; \
+		[import_extension(name) for name in ('icu', 'ducklake', 'spatial')]"
+	@touch $@
+
+bigquery: $(BIGQUERY_READY) ## the emulator of BigQuery, in an environment of its own, for the tests that need it
+
+demo: $(READY) ## replay the week of 13 to 19 January 2026 (EMULATORS=1: by way of Google's emulators)
+	@$(BIN)/python main.py demo $(if $(EMULATORS),--emulators)
 
 test: lint types ## lint, types, import contracts, then every test
 	$(BIN)/python -m pytest
@@ -60,9 +80,11 @@ bench: $(BENCH_READY) ## measure against the peers, in an environment of their o
 
 lock: $(READY) ## pin again after a change to pyproject.toml (LOCK_FLAGS=--upgrade for newer versions)
 	@$(BIN)/python $(PIP) install uv
-	$(LOCK) --extra cloud --extra dev --output-file requirements.lock pyproject.toml
-	$(LOCK) --extra bench --constraint requirements.lock --output-file requirements-bench.lock pyproject.toml
+	$(LOCK) 3.11 --extra cloud --extra dev --output-file requirements.lock pyproject.toml
+	$(LOCK) 3.11 --extra cloud --constraint requirements.lock --output-file requirements-image.lock pyproject.toml deploy/image.in
+	$(LOCK) 3.11 --extra bench --constraint requirements.lock --output-file requirements-bench.lock pyproject.toml
+	$(LOCK) 3.13 --output-file requirements-bigquery.lock requirements-bigquery.in
 
 clean: ## remove the environments and what tools left behind
-	rm -rf .venv .bench-venv build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench-venv .bigquery-venv build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
+
+T = TypeVar("T")
 
 BATCH = 256
 """Messages acknowledged together."""
 
 
-def in_batches(lines: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
+def in_batches(lines: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """`lines` in their order, `size` at a time."""
     return (lines[at : at + size] for at in range(0, len(lines), size))
 

@@ -4,8 +4,7 @@ Type names and field names are a storage format: fields are added with a default
 whose meaning changes gets a higher schema number and an upcaster beside the codec (`events/codec.py`).
 
 Two families. *Inputs* are what the outside said; each is stored first, whatever it says. *Decisions* are what the core
-concluded; each names the input that caused it. `INPUTS` and `DECISIONS` list them. All instants are UTC.
-"""
+concluded; each names the input that caused it. `INPUTS` and `DECISIONS` list them. All instants are UTC."""
 
 from __future__ import annotations
 
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from events.calls import BreakerMoved, Calls
 from events.values import Check, CommandKind, Game, HealOutcome, Measure, Mode, Severity, Status, Verdict
 
 # --- inputs: what the outside said -------------------------------------------------------------------------------
@@ -49,8 +49,7 @@ class SchedulePublished(
 ):
     """The games of the date as somebody published them. `changes` names what differs from before (filled by the core:
     `added ID`, `moved ID to DATE`, `retimed ID`, `postponed ID`, …); `disregarded` says why nothing of it was taken.
-    A `partial` one speaks only of the games it names; otherwise a known game that it leaves out is off the date.
-    """
+    A `partial` one speaks only of the games it names; otherwise a known game that it leaves out is off the date."""
 
     games: tuple[Game, ...]
     partial: bool = False
@@ -66,8 +65,7 @@ class CompletionRecorded(
     """A run ended and said so. `processor` and `cycle` are resolved by the core: `processor` is None where the
     published name is in no registry, and such a completion counts for nothing (design 8.5).
 
-    `record_count` is None where the message gave none; `row_basis` says what was counted (rows, players, delta, …).
-    """
+    `record_count` is None where the message gave none; `row_basis` says what was counted (rows, players, delta, …)."""
 
     phase: str
     published_name: str
@@ -142,12 +140,13 @@ class ObservationRecorded(
 
 
 class OperatorActed(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="operator_acted"):
-    """A person asked for something: `recheck`, `waive`, `override`, `acknowledge`, `heal`, `halt`, `resume`. Who is the
-    event's actor. `target` is a gate, a game, an alert (`cause` or `cause:subject`), a component or a cycle."""
+    """A person, who is the event's actor, asked for something. `target` is a gate, a game, an alert (`cause` or
+    `cause:subject`), a component or a cycle; `until` is when a suppression of alerts ends."""
 
-    command: Literal["recheck", "waive", "override", "acknowledge", "heal", "halt", "resume"]
+    command: Literal["recheck", "waive", "override", "acknowledge", "heal", "halt", "resume", "resend", "suppress"]
     reason: str
     target: str | None = None
+    until: datetime | None = None
 
 
 class Ticked(Struct, frozen=True, kw_only=True, tag_field="type", tag="ticked"):
@@ -190,8 +189,7 @@ class WorkflowDecided(Said, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class ComponentObserved(Struct, frozen=True, kw_only=True, tag_field="type", tag="component_observed"):
-    """A part of our own house was found to work or not to: a channel that commands leave by, the store. `name` is the
-    channel's, or the store's."""
+    """A part of our own house was found to work or not to: the channel `name` that commands leave by, or the store."""
 
     kind: Literal["channel", "store"]
     name: str
@@ -342,6 +340,7 @@ Input = (
     | PulseChanged
     | WorkflowDecided
     | ComponentObserved
+    | Calls
     | MessageRejected
 )
 Decision = (
@@ -355,6 +354,7 @@ Decision = (
     | HealSuppressed
     | HealResolved
     | LateCompletionNoted
+    | BreakerMoved
     | StatusChanged
 )
 Data = Input | Decision

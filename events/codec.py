@@ -88,5 +88,9 @@ def derive_id(*parts: object) -> str:
     per message and `uuid.uuid5` costs five times as much; a test holds the two equal."""
     name = "\x1f".join([str(part) for part in parts])
     digest = sha1(NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
+    variant = _VARIANT[digest[16]]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""A hexadecimal digit with its upper two bits set to those of RFC 9562."""

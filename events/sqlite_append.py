@@ -23,7 +23,9 @@ _PUT_HEAD = """
     INSERT INTO heads(number, stream, version, hash, next_deadline, state) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT(number) DO UPDATE SET version = excluded.version, hash = excluded.hash,
     next_deadline = excluded.next_deadline, state = excluded.state"""
-_PUT_EVENT = "INSERT INTO events(position, stream, version, hash, body) VALUES (?, ?, ?, ?, ?)"
+_PUT_EVENT = "INSERT INTO events(stream, version, hash, body) VALUES (?, ?, ?, ?)"
+"""SQLite counts the positions on from the last."""
+
 _PUT_COMMAND = """
     INSERT INTO outbox(command_id, stream, body) VALUES (?, ?, ?)
     ON CONFLICT(command_id) DO UPDATE SET stream = excluded.stream, body = excluded.body"""
@@ -38,13 +40,9 @@ def write(connection: Connection, commits: Sequence[Commit], stored_ids: StoredI
     (last,) = connection.execute("SELECT ifnull(max(position), 0) FROM events").fetchone()
     numbered = list(zip(numbers, commits, strict=True))
     connection.executemany(_PUT_HEAD, [_head_row(number, commit) for number, commit in numbered])
-    events = [(number, event) for number, commit in numbered for event in commit.events]
     connection.executemany(
         _PUT_EVENT,
-        [
-            (position, number, event.version, event.hash, event.body)
-            for position, (number, event) in enumerate(events, last + 1)
-        ],
+        [(number, event.version, event.hash, event.body) for number, commit in numbered for event in commit.events],
     )
     stored_ids.add(ids, first_position=last + 1)
     _write_outbox(connection, numbered)

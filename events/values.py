@@ -15,6 +15,7 @@ Mode = Literal["disabled", "warning", "blocking"]
 GameStatus = Literal["scheduled", "live", "final", "postponed", "moved", "cancelled"]
 CommandKind = Literal["trigger", "measure", "heal", "alert"]
 HealOutcome = Literal["healed", "no_effect", "failed"]
+BreakerPosition = Literal["closed", "open", "half_open"]
 
 
 class Game(Struct, frozen=True, kw_only=True, omit_defaults=True):

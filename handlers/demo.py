@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -17,13 +17,15 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 
+from events.store import Store
 from handlers import definitions
 from handlers.demo_facts import SPORT, Week, load_week
 from handlers.demo_picture import picture
-from handlers.demo_play import UNTIL, files_in, fresh_store, play
+from handlers.demo_play import UNTIL, Direct, Files, Road, files_in, fresh_store, play
 from handlers.demo_print import Report, print_report
 from handlers.demo_results import agreement, days_of, earlier, levels_of
 from projections.day import DayShow, day_show
+from statemachine.definition import Definition
 
 AGREES, DISAGREES = 0, 2
 """Exit codes: the store says what the example expects, or it does not."""
@@ -48,13 +50,14 @@ class Demo(Struct, frozen=True, kw_only=True):
         print_report(self.report, console)
 
 
-def demonstrate(directory: Path, week: Week) -> Demo:
-    """Play `week` into a new store in `directory`. The environment changes nothing: the definition is the shipped one.
-    Raises OSError, StoreUnavailable."""
+def demonstrate(directory: Path, week: Week, *, emulators: bool = False) -> Demo:
+    """Play `week` into a new store in `directory`, with `emulators` by way of those of Pub/Sub and Firestore. The
+    environment changes nothing: the definition is the shipped one. Raises OSError, StoreUnavailable, and with
+    `emulators` EmulatorMissing and PubsubUnavailable."""
     definition = definitions.load(SPORT)
     files = files_in(directory)
-    with fresh_store(files) as store:
-        played = play(week, store, definition, files)
+    with _home(files, definition, emulators) as (store, road):
+        played = play(week, store, definition, files, road)
         days = days_of(store, week)
     levels = levels_of(days, definition, UNTIL)
     report = Report(
@@ -78,13 +81,14 @@ def run_demo(
     picture_file: Path | None = None,
     stdout: TextIO | None = None,
     console: Console | None = None,
+    emulators: bool = False,
 ) -> int:
     """Play the week into a new store in `directory`, print what it says, and return the exit code: the report, or with
-    `json` what `day show` says, one object per date. With `picture_file` the summary is drawn there, too. Raises
-    OSError, StoreUnavailable."""
+    `json` what `day show` says, one object per date. With `picture_file` the summary is drawn there, too. Raises what
+    `demonstrate` raises."""
     out = stdout or sys.stdout
     with _busy():
-        demo = demonstrate(directory, load_week())
+        demo = demonstrate(directory, load_week(), emulators=emulators)
     if picture_file is not None:
         picture_file.parent.mkdir(parents=True, exist_ok=True)
         picture_file.write_text(picture(demo.report) + "\n", encoding="utf-8")
@@ -93,6 +97,20 @@ def run_demo(
     else:
         demo.show(console or _console(out))
     return demo.exit_code
+
+
+def _home(files: Files, definition: Definition, emulators: bool) -> AbstractContextManager[tuple[Store, Road]]:
+    if not emulators:
+        return _embedded(files)
+    from handlers.demo_emulators import emulated  # noqa: PLC0415 - Google's clients take a second to load
+
+    return emulated(files, definition)
+
+
+@contextmanager
+def _embedded(files: Files) -> Iterator[tuple[Store, Road]]:
+    with fresh_store(files) as store:
+        yield store, Direct()
 
 
 def _console(out: TextIO) -> Console:

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -23,6 +23,7 @@ from handlers.demo_facts import Week
 from handlers.demo_messages import Body, Message, line, measured, messages
 from handlers.dispatch import Answer, Channel, FileChannel, dispatch
 from handlers.ingest import MINUTE, Ingested, Ingestion, PublishClock
+from handlers.lines import Line
 from handlers.recorder import Recorder, Tally
 from handlers.stores import open_store, store_name
 from statemachine.definition import Definition
@@ -71,16 +72,47 @@ def fresh_store(files: Files) -> Iterator[Store]:
         yield store
 
 
-def play(week: Week, store: Store, definition: Definition, files: Files) -> Played:
+class Road(Protocol):
+    """What lies between the publishers of messages, us, and those who act on commands. Implementations: `Direct`,
+    `handlers.demo_emulators.Through`."""
+
+    def bring(self, said: Line, /) -> Line:
+        """Let a line of the recording travel; gives it as it arrives."""
+
+    def settle(self) -> None:
+        """What was brought is stored."""
+
+    def out(self, file: Channel, /) -> Channel:
+        """The way that commands leave by, where `file` is a file for them."""
+
+
+class Direct:
+    """Nothing in between (see Road)."""
+
+    def bring(self, said: Line) -> Line:
+        """See Road."""
+        return said
+
+    def settle(self) -> None:
+        """See Road."""
+
+    def out(self, file: Channel) -> Channel:
+        """See Road."""
+        return file
+
+
+def play(week: Week, store: Store, definition: Definition, files: Files, road: Road | None = None) -> Played:
     """Let the week happen, up to `UNTIL`."""
+    road = road or Direct()
     recorder = Recorder(store, {definition.sport: definition})
     with closing(FileChannel(files.commands)) as file, files.messages.open("wb") as recording:
-        stage = _Stage(week, recorder, Noting(file))
-        clock = PublishClock(stage.ingestion, store, each=lambda: None)
+        stage = _Stage(week, recorder, Noting(road.out(file)))
+        clock = PublishClock(stage.ingestion, store, each=road.settle)
         for message, message_id in stage.in_order(clock, store):
             said = line(message, message_id)
             recording.write(said.data + b"\n")
-            clock.take(said)
+            clock.take(road.bring(said))
+    road.settle()
     return Played(counts=stage.ingestion.counts, answers=stage.answers)
 
 

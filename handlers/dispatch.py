@@ -31,6 +31,10 @@ class TransientFailure(Exception):
     """The channel could not take the command now."""
 
 
+class Held(TransientFailure):
+    """The command is not to be sent yet, because somebody said so; nothing is wrong with the channel."""
+
+
 class Sent(Struct, frozen=True, kw_only=True):
     """The channel took the command, as `message_id`. `facts` is what it learned thereby: the measures of a probe."""
 

@@ -23,7 +23,7 @@ from msgspec import Struct
 from events.catalogue import CommandRequested, ComponentObserved, Fact
 from events.codec import derive_id
 from events.store import Pending, StoreError
-from handlers.dispatch import BATCH_MAX, Answer, Channel, PermanentFailure, Sent, TransientFailure, learned
+from handlers.dispatch import BATCH_MAX, Answer, Channel, Held, PermanentFailure, Sent, TransientFailure, learned
 from handlers.intake import Intake, IntakeClosed, IntakeFull
 from statemachine.streams import control_stream
 
@@ -231,7 +231,7 @@ class _Worker:
             sport = pending.stream.partition("/")[0]
             if isinstance(answer, Sent):
                 found.setdefault(sport, None)
-            elif isinstance(answer, TransientFailure):
+            elif isinstance(answer, TransientFailure) and not isinstance(answer, Held):
                 found[sport] = str(answer)
         return {sport: detail for sport, detail in found.items() if self._works.get(sport) is not (detail is None)}
 

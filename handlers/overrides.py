@@ -34,7 +34,7 @@ class Override(Struct, frozen=True, kw_only=True):
     meaning: str
     takes: str
     default: str
-    touches: Literal["gates", "client"]
+    touches: Literal["gates", "client", "phases", "heals"]
     parse: Callable[[Text], Any]
     change: Change
 
@@ -52,6 +52,13 @@ def _switch(text: Text) -> bool:
 
 def _mode(text: Text) -> str:
     if text.lower() not in get_args(Mode):
+        raise ValueError
+    return text.lower()
+
+
+def _restraint(text: Text) -> str:
+    """Heals can be held back from the environment, never let loose: an approval that a definition asks for stays."""
+    if text.lower() not in ("approval", "off"):
         raise ValueError
     return text.lower()
 
@@ -80,6 +87,7 @@ def _count(text: Text) -> int:
 TAKES: dict[Callable[[Text], Any], str] = {
     _switch: "true or false",
     _mode: "disabled, warning or blocking",
+    _restraint: "approval or off",
     _share: "a number from 0 to 1",
     _positive: "a number above 0",
     _count: "a whole number above 0",
@@ -100,6 +108,21 @@ def _all_gates(definition: Definition, mode: Mode) -> Definition:
 
 def _gates_on(definition: Definition, on: bool) -> Definition:
     return definition if on else _all_gates(definition, "disabled")
+
+
+def _commands_on(definition: Definition, on: bool) -> Definition | None:
+    if on or not any(phase.commands for phase in definition.phases):
+        return definition if on else None
+    phases = tuple(replace(phase, commands=()) for phase in definition.phases)
+    gates = tuple(replace(gate, retries=0) for gate in definition.gates)
+    return replace(definition, phases=phases, gates=gates)
+
+
+def _heals_held(definition: Definition, mode: Literal["approval", "off"]) -> Definition | None:
+    if not definition.heals:
+        return None
+    held = (replace(heal, mode=mode if heal.mode != "off" else "off") for heal in definition.heals)
+    return replace(definition, heals=tuple(held))
 
 
 def _checks_of(definition: Definition, measure: str, **limits: float) -> Definition | None:
@@ -147,6 +170,24 @@ OVERRIDES: tuple[Override, ...] = (
         "share of box scores below which a gate blocks",
     ),
     _gates("PHASE_VALIDATION_QUALITY_THRESHOLD", _quality, _share, "0.7", "feature quality below which a gate warns"),
+    Override(
+        name="PHASE_COMMANDS_ENABLED",
+        meaning="false leaves starting phases to somebody else",
+        takes=TAKES[_switch],
+        default="true",
+        touches="phases",
+        parse=_switch,
+        change=_commands_on,
+    ),
+    Override(
+        name="SELF_HEAL_MODE",
+        meaning="holds every heal back: for a person's approval, or altogether",
+        takes=TAKES[_restraint],
+        default="each heal's own",
+        touches="heals",
+        parse=_restraint,
+        change=_heals_held,
+    ),
     _client("RATE_LIMIT_MAX_RETRIES", "retries_max", _count, "5", "attempts before a call is given up"),
     _client("RATE_LIMIT_BASE_BACKOFF", "backoff_base_seconds", _positive, "2.0", "seconds before the first retry"),
     _client(

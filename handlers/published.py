@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
-from events.catalogue import DefinitionPublished
+from events.catalogue import DefinitionPublished, type_of
 from events.codec import CorruptEvent
 from events.store import Store
 from statemachine.definition import Definition, decode_definition
+
+TYPE = type_of(DefinitionPublished).encode()
+"""What stands in the bytes of every event that publishes a definition."""
 
 
 def definition_in(data: DefinitionPublished) -> Definition | None:
@@ -23,12 +26,15 @@ def definition_in(data: DefinitionPublished) -> Definition | None:
 
 
 def published(store: Store) -> dict[str, Definition]:
-    """Every definition that `store` holds whole. Events that cannot be read are passed over: `verify` names them."""
+    """Every definition that `store` holds whole. Events that cannot be read are passed over: `verify` names them. Only
+    those are decoded whose bytes say what they are, for a season's control stream has thousands of others."""
     found: dict[str, Definition] = {}
     for stream in store.streams():
         if not stream.endswith("/control"):
             continue
         for stored in store.read(stream):
+            if TYPE not in stored.body:
+                continue
             try:
                 data = stored.event().data
             except CorruptEvent:

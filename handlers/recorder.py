@@ -80,21 +80,52 @@ class Tally:
 class _Draft:
     """The uncommitted future of one stream during a call, with the rules it is decided by."""
 
-    __slots__ = ("before", "decider", "definition", "events", "state")
-
     def __init__(self, stream: str, before: Hot, definition: Definition) -> None:
+        self.stream = stream
         self.before = before
         self.state = before.state
-        self.decider: Any = decider_for(stream)
         self.definition = definition
+        self.version = definition.version
+        self.decider: Any = decider_for(stream)
+        self.decide_and_fold = self.decider.decide_and_fold
         self.events: list[Event] = []
 
     def decide(self, fact: Fact, now: datetime) -> list[Event]:
         """Add what follows from `fact`."""
         events: list[Event]
-        events, self.state = self.decider.decide_and_fold(self.state, fact, now, self.definition)
+        events, self.state = self.decide_and_fold(self.state, fact, now, self.definition)
         self.events += events
         return events
+
+    def commit(self) -> Commit:
+        """What is to be appended."""
+        hash = self.before.hash
+        sealed: list[Sealed] = []
+        outbox: list[CommandRequested] = []
+        settled: list[str] = []
+        for event in self.events:
+            body = encode(event)
+            hash = chain(hash, body)
+            sealed.append(Sealed(event.id, event.version, body, hash))
+            data = event.data
+            if isinstance(data, CommandRequested):
+                outbox.append(data)
+            elif isinstance(data, CommandPublished) or (isinstance(data, CommandFailed) and data.permanent):
+                settled.append(data.command_id)
+        head = Head(
+            version=self.before.version + len(sealed),
+            hash=hash,
+            state=encode_state(self.state),
+            next_deadline=self.decider.next_deadline(self.state, self.definition),
+        )
+        return Commit(
+            stream=self.stream,
+            expected_version=self.before.version,
+            events=sealed,
+            head=head,
+            outbox=outbox,
+            settled=settled,
+        )
 
 
 class Recorder:
@@ -164,32 +195,44 @@ class Recorder:
     # inside
 
     def _take(self, drafts: dict[str, _Draft], fact: Fact, now: datetime, taken: set[str], tally: Tally) -> None:
-        if fact.id in taken or fact.id in self._recent_ids:
+        id, stream = fact.id, fact.stream
+        if id in taken or id in self._recent_ids:
             tally.duplicate += 1
             return
-        draft = drafts.get(fact.stream) or self._draft(drafts, fact.stream)
-        if draft.state.definition != draft.definition.version:
-            self._adopt(drafts, draft, fact.stream, now)
+        draft = drafts.get(stream)
+        if draft is None:
+            draft = self._draft(drafts, stream)
+            if id in self._recent_ids:  # now that the state of the stream was loaded, which remembers some
+                tally.duplicate += 1
+                return
+        if draft.state.definition != draft.version:
+            self._adopt(drafts, draft, stream, now)
         events = draft.decide(fact, now)
         if not events:
             tally.duplicate += 1
             return
-        taken.add(fact.id)
-        if isinstance(fact.data, MessageRejected):
+        taken.add(id)
+        if type(fact.data) is MessageRejected:
             tally.rejected += 1
         else:
             tally.accepted += 1
         tally.events += len(events)
-        tally.streams.add(fact.stream)
+        tally.streams.add(stream)
         if len(events) > 1:
-            for event in events:
-                tally.commands += isinstance(event.data, CommandRequested)
-                tally.alerts += isinstance(event.data, AlertRaised)
-                for follow_up in follow_ups(event):
-                    followed = Tally()
-                    self._take(drafts, follow_up, now, taken, followed)
-                    followed.accepted = followed.duplicate = 0  # nobody sent it: it is a consequence
-                    tally.add(followed)
+            self._follow(drafts, events, now, taken, tally)
+
+    def _follow(
+        self, drafts: dict[str, _Draft], events: list[Event], now: datetime, taken: set[str], tally: Tally
+    ) -> None:
+        """Count the consequences among `events`, and take what they mean for other streams."""
+        for event in events:
+            tally.commands += isinstance(event.data, CommandRequested)
+            tally.alerts += isinstance(event.data, AlertRaised)
+            for follow_up in follow_ups(event):
+                followed = Tally()
+                self._take(drafts, follow_up, now, taken, followed)
+                followed.accepted = followed.duplicate = 0  # nobody sent it: it is a consequence
+                tally.add(followed)
 
     def _adopt(self, drafts: dict[str, _Draft], draft: _Draft, stream: str, now: datetime) -> None:
         definition = draft.definition
@@ -229,6 +272,7 @@ class Recorder:
         if head is None:
             return Hot(decider.initial(stream), 0, GENESIS)
         hot = Hot(decider.decode(head.state), head.version, head.hash)
+        self._recent_ids.update(hot.state.recent)
         self._keep(stream, hot)
         return hot
 
@@ -239,42 +283,11 @@ class Recorder:
             self._hot.popitem(last=False)
 
     def _append(self, drafts: dict[str, _Draft]) -> list[Pending]:
-        sealed = {stream: self._seal(stream, draft) for stream, draft in drafts.items() if draft.events}
-        if not sealed:
+        commits = [draft.commit() for draft in drafts.values() if draft.events]
+        if not commits:
             return []
-        self.store.append([commit for commit, _hot in sealed.values()])
-        for stream, (commit, hot) in sealed.items():
-            self._keep(stream, hot)
+        self.store.append(commits)
+        for commit in commits:
+            self._keep(commit.stream, Hot(drafts[commit.stream].state, commit.head.version, commit.head.hash))
             self._recent_ids.update([event.id for event in commit.events])
-        return [Pending(stream, command) for stream, (commit, _) in sealed.items() for command in commit.outbox]
-
-    def _seal(self, stream: str, draft: _Draft) -> tuple[Commit, Hot]:
-        previous = draft.before.hash
-        sealed: list[Sealed] = []
-        outbox: list[CommandRequested] = []
-        settled: list[str] = []
-        for event in draft.events:
-            body = encode(event)
-            previous = chain(previous, body)
-            sealed.append(Sealed(event.id, event.version, body, previous))
-            data = event.data
-            if isinstance(data, CommandRequested):
-                outbox.append(data)
-            elif isinstance(data, CommandPublished) or (isinstance(data, CommandFailed) and data.permanent):
-                settled.append(data.command_id)
-        version = draft.before.version + len(sealed)
-        head = Head(
-            version=version,
-            hash=previous,
-            state=encode_state(draft.state),
-            next_deadline=draft.decider.next_deadline(draft.state, draft.definition),
-        )
-        commit = Commit(
-            stream=stream,
-            expected_version=draft.before.version,
-            events=sealed,
-            head=head,
-            outbox=outbox,
-            settled=settled,
-        )
-        return commit, Hot(draft.state, version, previous)
+        return [Pending(commit.stream, command) for commit in commits for command in commit.outbox]

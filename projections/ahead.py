@@ -15,6 +15,7 @@ _WORDS: dict[str, tuple[int, str]] = {
     "precompute_due": (0, "precompute is due"),
     "predictions_due": (0, "predictions are due"),
     "grading_due": (0, "grading is due"),
+    "verify": (2, "the data is measured again, before heal {0}, attempt {1}, is judged by it"),
     "heal": (2, "heal {0}, attempt {1}, is judged by the data"),
     "heal_again": (2, "heal {0} may be asked for again after attempt {1}"),
     "stale": (1, "{0} counts as stale"),

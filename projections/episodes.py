@@ -14,7 +14,8 @@ from statemachine.state import DateState
 
 
 class Episode(Struct, frozen=True, kw_only=True):
-    """The life of one alert. `game_date` is `-` for what concerns no single date."""
+    """The life of one alert. `game_date` is `-` for what concerns no single date. `attempt` counts how often its page
+    was asked for; `undeliverable` says why it can never be delivered as it is: it is a dead letter."""
 
     sport: str
     game_date: str
@@ -29,6 +30,8 @@ class Episode(Struct, frozen=True, kw_only=True):
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     resolved_at: datetime | None
+    attempt: int
+    undeliverable: str | None
 
 
 def episodes(states: Iterable[DateState | ControlState]) -> list[Episode]:
@@ -64,4 +67,6 @@ def _of(state: DateState | ControlState) -> Iterable[Episode]:
             acknowledged_at=alert.acknowledged_at,
             acknowledged_by=alert.acknowledged_by,
             resolved_at=alert.resolved_at,
+            attempt=alert.attempt,
+            undeliverable=alert.undeliverable,
         )

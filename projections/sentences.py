@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from events.calls import BreakerMoved, CallAnswered, CallAsked
 from events.catalogue import (
     AlertRaised,
     AlertResolved,
@@ -160,6 +161,21 @@ def _component(data: ComponentObserved) -> str:
     return f"{data.kind} {data.name} {'works' if data.available else 'does not work'}: {data.detail}"
 
 
+def _call_asked(data: CallAsked) -> str:
+    return f"call {data.call} asks to try whether the service answers again"
+
+
+def _call_answered(data: CallAnswered) -> str:
+    said = f" {data.status}" if data.status is not None else ""
+    again = f"; not again before {instant(data.retry_at)}" if data.retry_at is not None else ""
+    return f"call {data.call} {data.outcome}{said}{': ' + data.error if data.error else ''}{again}"
+
+
+def _breaker(data: BreakerMoved) -> str:
+    until = f" until {instant(data.until)}" if data.until is not None else ""
+    return f"breaker {data.source} → {data.dest}{until}: {data.reason}"
+
+
 def _rejected(data: MessageRejected) -> str:
     where = data.topic or "an unknown topic"
     return f"message {data.message_id} on {where} rejected ({data.code}): {data.reason}; {counted(data.size, 'byte')}"
@@ -239,6 +255,8 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     PulseChanged: _pulse,
     WorkflowDecided: _workflow,
     ComponentObserved: _component,
+    CallAsked: _call_asked,
+    CallAnswered: _call_answered,
     MessageRejected: _rejected,
     PhaseMoved: _moved,
     GateEvaluated: _evaluated,
@@ -250,5 +268,6 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     HealSuppressed: _suppressed,
     HealResolved: _healed,
     LateCompletionNoted: _late,
+    BreakerMoved: _breaker,
     StatusChanged: _status,
 }

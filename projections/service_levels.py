@@ -76,6 +76,14 @@ def service_levels(days: Iterable[Day], *, now: datetime) -> ServiceLevels:
     )
 
 
+def promised_at(level: ServiceLevel, state: DateState, definition: Definition) -> datetime:
+    """The instant by which a promise about the date is due."""
+    if level.due is not None:
+        return due_instant(state, definition, level.due)
+    assert level.hours is not None, "a level has a due instant or its hours"
+    return midnight_ending(state.game_date, definition.timezone) + timedelta(hours=level.hours)
+
+
 class _Evidence(Struct, frozen=True, kw_only=True):
     """What there is to judge a promise by; `otherwise` is the answer where it is due and was not achieved in time."""
 
@@ -112,10 +120,9 @@ def _outcome(state: DateState, evidence: _Evidence, now: datetime) -> Outcome:
 
 def _of_phase(level: ServiceLevel, state: DateState, definition: Definition, seen: Trace) -> _Evidence:
     assert level.phase is not None, "a level is about a phase or about coverage"
-    assert level.due is not None, "a level about a phase has a due instant"
     numbers, measured_at = phase_numbers(state, definition, level.phase)
     return _Evidence(
-        due_at=due_instant(state, definition, level.due),
+        due_at=promised_at(level, state, definition),
         achieved_at=phase_done_at(state, definition, seen, level.phase, level.at_least_processors),
         numbers=numbers,
         measured_at=measured_at,
@@ -125,8 +132,7 @@ def _of_phase(level: ServiceLevel, state: DateState, definition: Definition, see
 
 def _of_coverage(level: ServiceLevel, state: DateState, definition: Definition, seen: Trace) -> _Evidence:
     assert level.coverage is not None, "a level is about a phase or about coverage"
-    assert level.hours is not None, "a level about coverage has its hours"
-    due_at = midnight_ending(state.game_date, definition.timezone) + timedelta(hours=level.hours)
+    due_at = promised_at(level, state, definition)
     before = [item for item in seen.coverage if item.at <= due_at]
     after = [item for item in seen.coverage if item.at > due_at]
     last = before[-1] if before else None

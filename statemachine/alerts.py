@@ -38,12 +38,33 @@ def raise_alert(
         return
     raised = AlertRaised(cause=cause, subject=subject, severity=severity, detail=detail, numbers=numbers or {})
     turn.emit(raised)
-    paged = max((RANK[rise] for rise in known.rises), default=0) if known is not None else 0
-    if RANK[severity] > paged:
+    if RANK[severity] > (RANK[paged_severity(known)] if known is not None else 0):
         _deliver(turn, key, raised)
 
 
-def _deliver(turn: Turn, key: str, raised: AlertRaised) -> None:
+def paged_severity(alert: Alert) -> Severity:
+    """The highest severity that the episode has reached: the one that was paged for last, unless it is info."""
+    return max(alert.rises, key=RANK.__getitem__)
+
+
+def page_id(state: DateState, alert: Alert) -> str:
+    """The id of the command that pages for the episode at the severity it has reached."""
+    return derive_id("alert", state.stream, alert_key(alert.cause, alert.subject), paged_severity(alert))
+
+
+def page_again(turn: Turn, alert: Alert) -> None:
+    """Ask for the page of the episode once more, under the id it had."""
+    raised = AlertRaised(
+        cause=alert.cause,
+        subject=alert.subject,
+        severity=paged_severity(alert),
+        detail=alert.detail,
+        numbers=alert.numbers,
+    )
+    _deliver(turn, alert_key(alert.cause, alert.subject), raised, attempt=alert.attempt + 1)
+
+
+def _deliver(turn: Turn, key: str, raised: AlertRaised, *, attempt: int = 1) -> None:
     state = turn.state
     payload = {
         "alert_key": key,
@@ -62,6 +83,7 @@ def _deliver(turn: Turn, key: str, raised: AlertRaised) -> None:
             topic=f"alert:{raised.severity}",
             payload=payload,
             ordering_key=state.stream,
+            attempt=attempt,
         )
     )
 

@@ -13,7 +13,6 @@ from events.catalogue import CommandRequested
 from events.codec import derive_id
 from statemachine.calendar import next_date
 from statemachine.definition import Step
-from statemachine.readiness import standing
 from statemachine.turn import Turn
 
 
@@ -52,7 +51,7 @@ def previous_values(turn: Turn, cycle: str, previous: Step | None) -> dict[str, 
     if previous is None:
         names = ("expected", "completed", "missing", "missing_tables")
         return {**{name: [] for name in names}, "completed_count": 0, "missing_count": 0}
-    stands = standing(turn.state, turn.definition, cycle, previous)
+    stands = turn.standing(cycle, previous)
     tables = [turn.definition.processor_of[name].table for name in stands.missing]
     return {
         "expected": [*stands.completed, *stands.missing],

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from events.catalogue import (
     AlertRaised,
     AlertResolved,
+    CommandFailed,
     CommandPublished,
     CommandRequested,
     ComponentObserved,
@@ -20,6 +21,7 @@ from events.catalogue import (
     DefinitionPublished,
     Event,
     Fact,
+    Input,
     MessageRejected,
     OperatorActed,
     Ticked,
@@ -30,13 +32,16 @@ from events.values import Severity
 from statemachine.alerts import RANK
 from statemachine.calendar import league_date
 from statemachine.definition import Definition
+from statemachine.operators import CommandNotAllowed
 from statemachine.state import RECENT_INPUTS_MAX, Alert, alert_key
+from statemachine.suppression import EVERYTHING, Suppression
 from statemachine.turn import Working
 
 
 class ControlState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The folded state of a control stream. `decided_at` is the last decision of each workflow, `rejected` the number
-    of rejections by code, `definitions` the versions whose text is stored here, `ticked_at` the last recorded tick."""
+    of rejections by code, `definitions` the versions whose text is stored here, `ticked_at` the last recorded tick,
+    `suppressions` the windows of silence by what they are about."""
 
     stream: str
     version: int = 0
@@ -48,6 +53,7 @@ class ControlState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ticked_at: datetime | None = None
     alerts: dict[str, Alert] = field(default_factory=dict)
     elapsed: tuple[str, ...] = ()
+    suppressions: dict[str, Suppression] = field(default_factory=dict)
     recent: tuple[str, ...] = ()
 
 
@@ -107,14 +113,31 @@ def _alert_changes(state: ControlState, event: Event) -> dict[str, object]:
             if data.target in (key, alert.cause) and alert.acknowledged_at is None
         }
         return {"alerts": {**state.alerts, **seen}}
+    if isinstance(data, OperatorActed) and data.command == "suppress" and data.until is not None:
+        target = data.target or EVERYTHING
+        window = Suppression(target=target, until=data.until, actor=event.actor, reason=data.reason)
+        return {"suppressions": {**state.suppressions, target: window}}
     if isinstance(data, CommandPublished):
-        delivered = {
-            key: replace(alert, delivered_at=event.recorded_at)
-            for key, alert in state.alerts.items()
-            if derive_id("alert", state.stream, key, alert.severity, alert.raised_at) == data.command_id
-        }
-        return {"alerts": {**state.alerts, **delivered}}
+        return _paged(state, data.command_id, delivered_at=event.recorded_at, undeliverable=None)
+    if isinstance(data, CommandFailed) and data.permanent:
+        return _paged(state, data.command_id, undeliverable=data.error)
+    if isinstance(data, CommandRequested) and data.attempt > 1:
+        return _paged(state, data.command_id, attempt=data.attempt, undeliverable=None, delivered_at=None)
     return {}
+
+
+def _paged(state: ControlState, command_id: str, **changes: object) -> dict[str, object]:
+    """What changes about the alert whose page is `command_id`, if there is one."""
+    found = {
+        key: replace(alert, **changes)
+        for key, alert in state.alerts.items()
+        if _page_id(state, key, alert) == command_id
+    }
+    return {"alerts": {**state.alerts, **found}} if found else {}
+
+
+def _page_id(state: ControlState, key: str, alert: Alert) -> str:
+    return derive_id("alert", state.stream, key, alert.severity, alert.raised_at)
 
 
 def decide(state: ControlState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
@@ -126,17 +149,16 @@ def decide_and_fold(
     state: ControlState, fact: Fact, now: datetime, definition: Definition
 ) -> tuple[list[Event], ControlState]:
     """What `decide` gives, and the state after it."""
-    if fact.id in state.recent:
+    if fact.id in state.recent or _known_already(state, fact.data):
         return [], state
     working = Working(state, fact, now, definition, fold=evolve)
     data = fact.data
     if isinstance(data, Ticked):
         _tick(working, data)
         return working.events, working.state
-    if isinstance(data, DefinitionPublished) and data.definition in state.definitions:
-        return [], state
-    if isinstance(data, ComponentObserved) and _is_open(state, _unavailable(data), data.name) != data.available:
-        return [], state  # known already
+    if isinstance(data, OperatorActed):
+        _act(working, data)
+        return working.events, working.state
     working.emit(data)
     if isinstance(data, WorkflowDecided):
         for subject in (data.workflow, "-"):
@@ -148,6 +170,49 @@ def decide_and_fold(
     elif isinstance(data, ComponentObserved):
         _raise(working, _unavailable(data), "critical", data.name, data.detail)
     return working.events, working.state
+
+
+def _known_already(state: ControlState, data: Input) -> bool:
+    if isinstance(data, DefinitionPublished):
+        return data.definition in state.definitions
+    if isinstance(data, ComponentObserved):
+        return _is_open(state, _unavailable(data), data.name) != data.available
+    return False
+
+
+def _act(working: Working[ControlState], data: OperatorActed) -> None:
+    """What a person may ask of a sport: that an alert is acknowledged or told again, or that none is told for a while.
+    Raises CommandNotAllowed."""
+    stream, alerts = working.state.stream, working.state.alerts
+    named = {key: alert for key, alert in alerts.items() if data.target in (key, alert.cause)}
+    if data.command == "suppress":
+        _suppress(working, data)
+        return
+    if data.command not in ("acknowledge", "resend"):
+        raise CommandNotAllowed(
+            command=data.command, reason=f"{stream} is no game date", next_step="Name a date: `day act`."
+        )
+    if data.command == "acknowledge":
+        ready = [key for key, alert in named.items() if alert.acknowledged_at is None]
+    else:
+        ready = [key for key, alert in named.items() if alert.delivered_at or alert.undeliverable]
+    if not ready:
+        state = "on its way, or none" if data.command == "resend" else "acknowledged, or none"
+        reason = f"{data.target!r} is {state} of {stream}"
+        raise CommandNotAllowed(command=data.command, reason=reason, next_step="`alerts --all` lists them.")
+    working.emit(data)
+    if data.command == "resend":
+        for key in ready:
+            page(working, key, attempt=working.state.alerts[key].attempt + 1)
+
+
+def _suppress(working: Working[ControlState], data: OperatorActed) -> None:
+    known = working.state.suppressions.get(data.target or EVERYTHING)
+    holds = known is not None and working.now < known.until
+    if data.until is None or (data.until <= working.now and not holds):
+        reason = "a suppression needs an end, and it has to lie ahead"
+        raise CommandNotAllowed(command="suppress", reason=reason, next_step="Say until when.")
+    working.emit(data)
 
 
 def _unavailable(data: ComponentObserved) -> str:
@@ -178,16 +243,22 @@ def _raise(working: Working[ControlState], cause: str, severity: Severity, subje
     if known is not None and known.resolved_at is None and RANK[known.severity] >= RANK[severity]:
         return
     working.emit(AlertRaised(cause=cause, severity=severity, detail=detail, subject=subject))
-    raised_at = working.state.alerts[key].raised_at
+    page(working, key)
+
+
+def page(working: Working[ControlState], key: str, *, attempt: int = 1) -> None:
+    """Ask for the episode to be told, for the `attempt`-th time under the same id."""
+    alert = working.state.alerts[key]
     sport = working.state.stream.partition("/")[0]
-    payload = {"alert_key": key, "cause": cause, "subject": subject, "severity": severity, "detail": detail}
+    said = {"alert_key": key, "cause": alert.cause, "subject": alert.subject, "severity": alert.severity}
     working.emit(
         CommandRequested(
-            command_id=derive_id("alert", working.state.stream, key, severity, raised_at),
+            command_id=_page_id(working.state, key, alert),
             kind="alert",
-            topic=f"alert:{severity}",
-            payload=payload | {"sport": sport, "game_date": "-"},
+            topic=f"alert:{alert.severity}",
+            payload=said | {"detail": alert.detail, "sport": sport, "game_date": "-"},
             ordering_key=working.state.stream,
+            attempt=attempt,
         )
     )
 

@@ -55,6 +55,8 @@ def _of_heals(state: DateState, definition: Definition) -> Iterator[Deadline]:
         if heal.outcome is None:
             due = heal.requested_at + timedelta(minutes=spec.verify_minutes)
             yield due, f"heal:{component}:{heal.attempt}"
+            if spec.measure_minutes:
+                yield due - timedelta(minutes=spec.measure_minutes), f"verify:{component}:{heal.attempt}"
         elif heal.outcome != "healed" and spec.phase is not None:
             due = heal.requested_at + timedelta(minutes=spec.cool_down_minutes)
             yield due, f"heal_again:{component}:{heal.attempt}"
@@ -154,7 +156,7 @@ def _stall(turn: Turn, arguments: list[str]) -> None:
     cycle, phase = turn.definition.cycle_of[arguments[0]], arguments[1]
     minutes = turn.definition.phase_of[phase].stall_minutes
     step = cycle.step_of[phase]
-    stands = standing(turn.state, turn.definition, cycle.name, step)
+    stands = turn.standing(cycle.name, step)
     detail = f"{phase} ({cycle.name}): no progress for {minutes} min; {len(stands.completed)} of {stands.expected} in"
     if stands.missing:
         detail += f"; missing {', '.join(stands.missing)}"
@@ -232,6 +234,14 @@ def _late(cause: str, phase: str) -> Callable[[Turn, list[str]], None]:
     return react
 
 
+def _look_at_heal(turn: Turn, arguments: list[str]) -> None:
+    """Measure again before a repair is judged, so that it is judged by what is, not by what was."""
+    name = arguments[0].partition("/")[0]
+    heal = next(item for item in turn.definition.heals if item.name == name)
+    if heal.gate is not None and not asked_already(turn, heal.gate):
+        ask_measures(turn, heal.gate, heals.measures_of(turn.definition, heal))
+
+
 def _verify_heal(turn: Turn, arguments: list[str]) -> None:
     heals.overdue(turn, arguments[0])
 
@@ -258,6 +268,7 @@ _REACTION: dict[str, Callable[[Turn, list[str]], None]] = {
     "precompute_due": _precompute,
     "predictions_due": _late("predictions_late", "predictions"),
     "grading_due": _late("grading_late", "grading"),
+    "verify": _look_at_heal,
     "heal": _verify_heal,
     "heal_again": _heal_again,
 }

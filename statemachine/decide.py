@@ -51,15 +51,14 @@ DEADLINES_PER_TICK_MAX = 500
 def decide(state: DateState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
     """The events that `fact` causes on `state` at `now`. Raises CommandNotAllowed for an operator's command that the
     state does not allow, KeyError for a fact that belongs to another kind of stream."""
-    return decide_and_fold(state, fact, now, definition)[0]
+    return [] if fact.id in state.recent else decide_and_fold(state, fact, now, definition)[0]
 
 
 def decide_and_fold(
     state: DateState, fact: Fact, now: datetime, definition: Definition
 ) -> tuple[list[Event], DateState]:
-    """What `decide` gives, and the state after it, which deciding had to fold anyway."""
-    if fact.id in state.recent:
-        return [], state
+    """What `decide` gives for an input that the caller knows to be new, and the state after it, which deciding had to
+    fold anyway."""
     turn = Turn(state, fact, now, definition)
     _REACTION[type(fact.data)](turn, fact.data)
     if turn.progressed or len(turn.events) > 1 or type(fact.data) in _MAY_RESOLVE:

@@ -51,7 +51,7 @@ class Processor(Spec, frozen=True, kw_only=True):
         return (self.name, *((self.class_name,) if self.class_name else ()), *self.aliases)
 
 
-def in_force(bounded: Processor | Heal, game_date: str) -> bool:
+def in_force(bounded: Processor | Heal | Probe, game_date: str) -> bool:
     """True from `since` on and before `until` (ISO dates compare as text); an absent bound bounds nothing."""
     since, until = bounded.since, bounded.until
     return (since is None or since <= game_date) and (until is None or game_date < until)
@@ -186,6 +186,21 @@ class Gate(Spec, frozen=True, kw_only=True):
     checks: tuple[CheckSpec, ...]
 
 
+class Probe(Spec, frozen=True, kw_only=True):
+    """How a measure is counted: `sql` is one BigQuery query that gives one number for the game date `@game_date` (and
+    the sport `@sport`); the edge runs it on BigQuery or, transpiled, on DuckDB. The probe of `table_rows.*` stands for
+    every table of the registry: `{table}` and `{date_column}` are filled in. It may take `timeout_seconds` and read
+    `bytes_max` bytes. `since` and `until` bound the game dates it is for, as those of a processor: a source that was
+    switched off is no longer counted. A measure that no probe counts is told by others, or it is an error."""
+
+    measure: str
+    sql: str
+    timeout_seconds: int = 60
+    bytes_max: int = 10_000_000_000
+    since: str | None = None
+    until: str | None = None
+
+
 class Band(Spec, frozen=True, kw_only=True):
     """A severity that applies from `hours` on while coverage is below `below` (a ratio)."""
 
@@ -225,8 +240,10 @@ class AlertRules(Spec, frozen=True, kw_only=True):
 class Heal(Spec, frozen=True, kw_only=True):
     """A repair. It is wanted when `check` of `gate` did not pass, or for each missing processor of `phase`; it is asked
     for at most `cap` times, `cool_down_minutes` apart, never before the games are over where `after_games`, and it is
-    judged `verify_minutes` later by the data. `approval` waits for a person. `since` and `until` bound the game dates
-    it is for, as those of a processor: nobody re-scrapes a source that was switched off."""
+    judged `verify_minutes` later by the data; one for a check has it measured again `measure_minutes` before, where
+    that is not 0. `approval` waits for a person. `since` and `until` bound the game dates
+    it is for, as those of a processor: nobody re-scrapes a source that was switched off. What it costs is said roughly,
+    for a person to weigh: how long its service is at work, how many rows it writes again, on whose limit it draws."""
 
     name: str
     mode: Literal["automatic", "approval", "off"]
@@ -238,8 +255,12 @@ class Heal(Spec, frozen=True, kw_only=True):
     cool_down_minutes: int = 240
     cap: int = 3
     verify_minutes: int = 60
+    measure_minutes: int = 0
     since: str | None = None
     until: str | None = None
+    cost_minutes: int | None = None
+    cost_rows: int | None = None
+    cost_quota: str | None = None
 
 
 class ServiceLevel(Spec, frozen=True, kw_only=True):
@@ -283,6 +304,7 @@ class Definition(Spec, frozen=True, kw_only=True):
     processors: tuple[Processor, ...]
     cycles: tuple[Cycle, ...]
     gates: tuple[Gate, ...]
+    probes: tuple[Probe, ...] = ()
     alerts: AlertRules = AlertRules()
     heals: tuple[Heal, ...] = ()
     service_levels: tuple[ServiceLevel, ...] = ()

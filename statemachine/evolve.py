@@ -68,6 +68,8 @@ NUMBERS = (
 )
 """What a completion's `extra` may say that a gate can measure."""
 
+_NUMBERS = frozenset(NUMBERS)
+
 
 def initial(stream: str) -> DateState:
     """The state before the first event."""
@@ -129,7 +131,6 @@ def _completion(state: DateState, event: Event, data: CompletionRecorded) -> Cha
     at = event.recorded_at
     done = counts(state, data)
     keep = before.done_at is not None and not done
-    numbers = {name: float(data.extra[name]) for name in NUMBERS if _is_number(data.extra.get(name))}
     work = Work(
         status=data.status,
         at=at,
@@ -140,7 +141,7 @@ def _completion(state: DateState, event: Event, data: CompletionRecorded) -> Cha
         games=len(data.games) if data.games is not None else before.games,
         error=data.error_message,
         failures=before.failures + (data.status == "failed"),
-        numbers=before.numbers if keep else numbers,
+        numbers=before.numbers if keep else _numbers(data.extra),
         seen=_remember(before.seen, f"{data.run}:{data.status}") if data.run else before.seen,
         run_seconds=_run_seconds(before, data.run, at),
     )
@@ -177,8 +178,15 @@ def _remember(seen: tuple[str, ...], key: str) -> tuple[str, ...]:
     return (*seen[1 - RECENT_RUNS_MAX :], key)
 
 
+def _numbers(said: dict[str, Any]) -> dict[str, float]:
+    """What of `NUMBERS` a message says, which most do not."""
+    if _NUMBERS.isdisjoint(said):
+        return {}
+    return {name: float(said[name]) for name in NUMBERS if _is_number(said.get(name))}
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is float or type(value) is int
 
 
 def _progress(state: DateState, event: Event, data: ProgressReported) -> Changes:
@@ -272,6 +280,9 @@ def _requested(state: DateState, event: Event, data: CommandRequested) -> Change
     subject = data.payload.get("alert_key") if data.kind == "alert" else None
     sent = Sent(kind=data.kind, requested_at=event.recorded_at, cycle=data.cycle, phase=data.phase, subject=subject)
     changes: Changes = {"sent": {**state.sent, data.command_id: sent}}
+    if data.attempt > 1 and subject in state.alerts:
+        again = replace(state.alerts[subject], attempt=data.attempt, undeliverable=None)
+        changes["alerts"] = {**state.alerts, subject: again}
     if data.kind == "trigger" and data.cycle is not None:
         cycle = state.cycles[data.cycle]
         commands = tuple(dict.fromkeys((*cycle.commands, data.command_id)))
@@ -301,8 +312,12 @@ def _failed(state: DateState, _event: Event, data: CommandFailed) -> Changes:
         return {}
     changes: Changes = {"sent": {key: value for key, value in state.sent.items() if key != data.command_id}}
     for component, heal in state.heals.items():
-        if heal.command_id == data.command_id:
+        if heal.command_id == data.command_id and heal.outcome is None:  # a judged attempt was not sent: no refusal
             changes["heals"] = {**state.heals, component: replace(heal, permanent=True)}
+    sent = state.sent.get(data.command_id)
+    if sent is not None and sent.subject in state.alerts:
+        dead = replace(state.alerts[sent.subject], undeliverable=data.error)
+        changes["alerts"] = {**state.alerts, sent.subject: dead}
     return changes
 
 
@@ -324,6 +339,8 @@ def _raised(state: DateState, event: Event, data: AlertRaised) -> Changes:
         numbers=data.numbers,
         delivered_at=before.delivered_at if before is not None else None,
     )
+    if before is not None and data.severity in before.rises:  # paged for already: it stays the same page
+        alert = replace(alert, attempt=before.attempt, undeliverable=before.undeliverable)
     return {"alerts": {**state.alerts, key: alert}}
 
 

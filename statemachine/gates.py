@@ -99,14 +99,16 @@ def _said(work: Iterable[Work]) -> dict[str, tuple[datetime, Measure]]:
     return found
 
 
-def evaluate(state: DateState, definition: Definition, cycle: str, step: Step) -> GateEvaluated:
-    """The gate of `step` in `cycle`, evaluated on what is known now."""
+def evaluate(
+    state: DateState, definition: Definition, cycle: str, step: Step, stands: Standing | None = None
+) -> GateEvaluated:
+    """The gate of `step` in `cycle`, evaluated on what is known now; `stands` where the caller has counted already."""
     assert step.gate is not None, "only a step with a gate is evaluated"
     gate = definition.gate_of[step.gate]
     mode = step.gate_mode or gate.mode
     view = View(
         step=step,
-        stands=standing(state, definition, cycle, step),
+        stands=stands or standing(state, definition, cycle, step),
         measures=known_measures(state, cycle, step, gate),
         tables=step_tables(definition, step, state.game_date),
     )

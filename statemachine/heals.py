@@ -7,7 +7,7 @@ asked for is decided here alone; what is refused leaves a trace with its reason.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -16,8 +16,8 @@ from events.codec import derive_id
 from statemachine.alerts import raise_alert, resolve
 from statemachine.calendar import midnight_ending
 from statemachine.commands import common_values, fill
-from statemachine.definition import Definition, Heal, Step, in_force
-from statemachine.readiness import standing
+from statemachine.definition import Cycle, Definition, Heal, Step, in_force
+from statemachine.gates import evaluate
 from statemachine.state import DateState, HealState, expected_games
 from statemachine.turn import Turn
 
@@ -40,7 +40,7 @@ def after_evaluation(turn: Turn, evaluation: GateEvaluated) -> None:
 
 def missing_in(turn: Turn, cycle: str, step: Step, cause: str) -> None:
     """Want the heals of the step's phase for every processor that it is missing."""
-    missing = standing(turn.state, turn.definition, cycle, step).missing
+    missing = turn.standing(cycle, step).missing
     for heal in turn.definition.heals:
         if heal.phase == step.phase and missing:
             want(turn, heal, missing, cause, cycle)
@@ -52,18 +52,24 @@ def want(turn: Turn, heal: Heal, targets: tuple[str, ...], cause: str, cycle: st
         return
     if not may_start(turn.state, turn.definition, heal, turn.now):
         return
-    for component, group in _components(heal, targets):
+    for component, group in components(heal, targets):
         known = turn.state.heals.get(component) or HealState()
-        refusal = _refusal(turn, heal, known, by_person=False)
-        if refusal is None:
+        refused = refusal(heal, known, turn.now, by_person=False)
+        if refused is None:
             _request(turn, Request(heal, component, group, cause, cycle, known.attempt + 1))
-        elif refusal[0] not in ("pending", known.suppressed):
-            turn.emit(HealSuppressed(component=component, reason=cast(Refusal, refusal[0]), detail=refusal[1]))
-            if refusal[0] in ("cap", "permanent"):
-                raise_alert(turn, "heal_exhausted", "critical", f"{component}: {refusal[1]}", subject=component)
+        elif refused.why != known.suppressed:
+            _suppress(turn, component, refused)
 
 
-def _components(heal: Heal, targets: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+def _suppress(turn: Turn, component: str, refused: Refused) -> None:
+    if refused.why == "pending":
+        return
+    turn.emit(HealSuppressed(component=component, reason=refused.why, detail=refused.detail))
+    if refused.why in ("cap", "permanent"):
+        raise_alert(turn, "heal_exhausted", "critical", f"{component}: {refused.detail}", subject=component)
+
+
+def components(heal: Heal, targets: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
     """A heal whose command is one per target is a component per target; otherwise one call repairs them all, for the
     service knows their order."""
     if heal.command.per == "target":
@@ -71,60 +77,82 @@ def _components(heal: Heal, targets: tuple[str, ...]) -> list[tuple[str, tuple[s
     return [(heal.name, targets)]
 
 
-def by_person(turn: Turn, heal: Heal, cause: str) -> list[str]:
-    """Ask for `heal` because a person said so: no approval is waited for; cool-down and cap still hold. Returns why
-    not, where nothing could be asked for."""
+def by_person(turn: Turn, heal: Heal, cause: str, *, component: str | None = None) -> list[str]:
+    """Ask for `heal`, or for one `component` of it, because a person said so: no approval is waited for; cool-down and
+    cap still hold. Returns why not, where nothing could be asked for."""
     if heal.mode == "off" or not in_force(heal, turn.state.game_date):
         return [f"{heal.name} is switched off for {turn.state.game_date}"]
-    targets = _missing_games(turn) if heal.phase is None else _whom_to_run(turn, heal.phase)
     refusals: list[str] = []
     asked = 0
-    for component, group in _components(heal, targets):
-        known = turn.state.heals.get(component) or HealState()
-        refusal = _refusal(turn, heal, known, by_person=True)
-        if refusal is None:
+    for name, group in components(heal, targets_of(turn, heal)):
+        if component not in (None, heal.name, name):
+            continue
+        known = turn.state.heals.get(name) or HealState()
+        refused = refusal(heal, known, turn.now, by_person=True)
+        if refused is None:
             asked += 1
-            _request(turn, Request(heal, component, group, cause, "", known.attempt + 1))
+            _request(turn, Request(heal, name, group, cause, "", known.attempt + 1))
         else:
-            refusals.append(f"{component}: {refusal[1]}")
-    return [] if asked else refusals or [f"{heal.name} has nothing to repair"]
+            refusals.append(f"{name}: {refused.detail}")
+    return [] if asked else refusals or [f"{component or heal.name} has nothing to repair"]
 
 
-def _whom_to_run(turn: Turn, phase: str) -> tuple[str, ...]:
-    """Whom the latest open cycle misses in `phase`; all of them where it misses nobody, for a person wants it again."""
-    cycles = [cycle for cycle in turn.definition.cycles if phase in cycle.step_of]
-    opened = [cycle for cycle in cycles if cycle.name in turn.state.cycles] or cycles
-    if not opened:
+def targets_of(turn: Turn, heal: Heal) -> tuple[str, ...]:
+    """What a person who asks for `heal` has repaired: the missing games; or whom the latest open cycle misses in its
+    phase, and all of them where it misses nobody, for a person wants it again."""
+    if heal.phase is None:
+        return _missing_games(turn)
+    latest = latest_cycle(turn.state, turn.definition, heal.phase)
+    if latest is None:
         return ()
-    latest = opened[-1]
-    stands = standing(turn.state, turn.definition, latest.name, latest.step_of[phase])
+    stands = turn.standing(latest.name, latest.step_of[heal.phase])
     return stands.missing or stands.completed
+
+
+def latest_cycle(state: DateState, definition: Definition, phase: str) -> Cycle | None:
+    """The last cycle with `phase` that has opened; the last of all where none has, None where none has the phase."""
+    cycles = [cycle for cycle in definition.cycles if phase in cycle.step_of]
+    opened = [cycle for cycle in cycles if cycle.name in state.cycles] or cycles
+    return opened[-1] if opened else None
 
 
 def may_start(state: DateState, definition: Definition, heal: Heal, now: datetime) -> bool:
     """False while the games it would repair have not been played (incident I4: 7,139 runs for an unplayed date). Where
     no tip-off is known, they have been when the date is over."""
-    if not heal.after_games:
-        return True
+    return not heal.after_games or now >= played_at(state, definition)
+
+
+def played_at(state: DateState, definition: Definition) -> datetime:
+    """When the first game of the date has been played."""
     tips = [game.start_utc for game in expected_games(state) if game.start_utc is not None]
     if not tips:
-        return now >= midnight_ending(state.game_date, definition.timezone)
-    return now >= min(tips) + timedelta(minutes=definition.game_minutes)
+        return midnight_ending(state.game_date, definition.timezone)
+    return min(tips) + timedelta(minutes=definition.game_minutes)
 
 
-def _refusal(turn: Turn, heal: Heal, known: HealState, *, by_person: bool) -> tuple[str, str] | None:
+class Refused(Struct, frozen=True):
+    """Why a repair may not be asked for now; `until` is when that ends, None where time does not end it."""
+
+    why: Refusal | Literal["pending"]
+    detail: str
+    until: datetime | None = None
+
+
+def refusal(heal: Heal, known: HealState, now: datetime, *, by_person: bool) -> Refused | None:
+    """Why an attempt at `heal` may not follow the ones that are `known`; None where it may."""
     if known.permanent:
-        return "permanent", "the last attempt failed for good; retrying cannot help"
+        return Refused("permanent", "the last attempt failed for good; retrying cannot help")
     if known.requested_at is not None and known.outcome is None:
-        return "pending", "the last attempt is not judged yet"
+        judged = known.requested_at + timedelta(minutes=heal.verify_minutes)
+        return Refused("pending", "the last attempt is not judged yet", judged)
     if known.attempt >= heal.cap:
-        return "cap", f"{known.attempt} of {heal.cap} attempts used"
+        return Refused("cap", f"{known.attempt} of {heal.cap} attempts used")
     if known.requested_at is not None:
         ready = known.requested_at + timedelta(minutes=heal.cool_down_minutes)
-        if turn.now < ready:
-            return "cool_down", f"not before {ready.isoformat()}"
+        if now < ready:
+            return Refused("cool_down", f"not before {ready.isoformat()}", ready)
     if heal.mode == "approval" and not by_person:
-        return "approval", "waits for a person: operator command `heal`"
+        return Refused("approval", "waits for a person: operator command `heal`")
     return None
 
 
@@ -140,27 +168,30 @@ class Request(Struct, frozen=True):
 
 
 def _request(turn: Turn, asked: Request) -> None:
-    command_id = derive_id("heal", turn.state.stream, asked.component, asked.attempt)
+    command = command_for(turn, asked)
     turn.emit(
         HealRequested(
             component=asked.component,
             attempt=asked.attempt,
             cause=asked.cause,
-            command_id=command_id,
+            command_id=command.command_id,
             targets=asked.targets,
         )
     )
-    turn.emit(
-        CommandRequested(
-            command_id=command_id,
-            kind="heal",
-            topic=asked.heal.command.topic,
-            payload=fill(asked.heal.command.payload, _values(turn, asked)),
-            ordering_key=turn.state.stream,
-            cycle=asked.cycle or None,
-            phase=asked.heal.phase,
-            attempt=asked.attempt,
-        )
+    turn.emit(command)
+
+
+def command_for(turn: Turn, asked: Request) -> CommandRequested:
+    """The command that asks for a repair."""
+    return CommandRequested(
+        command_id=derive_id("heal", turn.state.stream, asked.component, asked.attempt),
+        kind="heal",
+        topic=asked.heal.command.topic,
+        payload=fill(asked.heal.command.payload, _values(turn, asked)),
+        ordering_key=turn.state.stream,
+        cycle=asked.cycle or None,
+        phase=asked.heal.phase,
+        attempt=asked.attempt,
     )
 
 
@@ -190,7 +221,7 @@ def _missing_games(turn: Turn) -> tuple[str, ...]:
 
 def judge_open(turn: Turn) -> None:
     """Settle the heals of processors that have all completed since, and those that could not be sent at all."""
-    phases = {heal.name: heal.phase for heal in turn.definition.heals}
+    specs = {heal.name: heal for heal in turn.definition.heals}
     for component, known in list(turn.state.heals.items()):
         if known.requested_at is None:
             continue
@@ -198,12 +229,39 @@ def judge_open(turn: Turn) -> None:
         if known.permanent and known.outcome is None:
             detail = "it could not be sent, and never will"
             turn.emit(HealResolved(component=component, attempt=known.attempt, outcome="failed", detail=detail))
-        elif (
-            phases.get(component.partition("/")[0]) is not None
-            and known.targets
-            and all(completed_since(turn.state, target, since) for target in known.targets)
-        ):
-            _settle(turn, component, f"{', '.join(known.targets)} completed after the request")
+            continue
+        heal = specs.get(component.partition("/")[0])
+        if heal is None:
+            continue
+        if heal.phase is None:
+            shown = _check_passes(turn, heal, since) if known.outcome is None and heal.measure_minutes else None
+        elif known.targets and all(completed_since(turn.state, target, since) for target in known.targets):
+            shown = f"{', '.join(known.targets)} completed after the request"
+        else:
+            shown = None
+        if shown is not None:
+            _settle(turn, component, shown)
+
+
+def _check_passes(turn: Turn, heal: Heal, since: datetime) -> str | None:
+    """That the check which wanted `heal` passes on what was measured after it was asked for; None where it does not."""
+    observed = turn.state.measures[heal.gate].observed_at if heal.gate in turn.state.measures else {}
+    if any(name not in observed or observed[name] <= since for name in measures_of(turn.definition, heal)):
+        return None
+    for cycle in turn.definition.cycles:
+        step = next((step for step in cycle.steps if step.gate == heal.gate), None)
+        seen = evaluate(turn.state, turn.definition, cycle.name, step).checks if step is not None else ()
+        check = next((check for check in seen if check.check == heal.check), None)
+        if check is not None:
+            return f"{check.check}: {check.basis}" if check.verdict == "pass" else None
+    return None
+
+
+def measures_of(definition: Definition, heal: Heal) -> list[str]:
+    """What has to be measured to know whether the check of `heal` passes; the expected games are the schedule's."""
+    checks = definition.gate_of[heal.gate].checks if heal.gate is not None else ()
+    found = [name for check in checks if check.name == heal.check for name in (check.measure, check.of)]
+    return [name for name in found if name is not None and name != "games_expected"]
 
 
 def completed_since(state: DateState, processor: str, since: datetime) -> bool:

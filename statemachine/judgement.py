@@ -36,7 +36,7 @@ def are_fresh(turn: Turn, gate: Gate, names: list[str]) -> bool:
 
 def judge_gate(turn: Turn, cycle: Cycle, step: Step) -> None:
     """Evaluate, record, and draw the consequences that are not the machine's."""
-    evaluation = evaluate(turn.state, turn.definition, cycle.name, step)
+    evaluation = evaluate(turn.state, turn.definition, cycle.name, step, turn.standing(cycle.name, step))
     turn.emit(evaluation)
     turn.evaluations[cycle.name] = evaluation
     _alert(turn, evaluation)

@@ -19,8 +19,8 @@ from statemachine.commands import trigger_phase
 from statemachine.definition import Cycle, Definition, Step
 from statemachine.judgement import ask_or_evaluate, judge_gate
 from statemachine.opening import opens_at
-from statemachine.readiness import Standing, standing, waits_met
-from statemachine.state import CycleState, DateState, is_quiet
+from statemachine.readiness import Standing, waits_met
+from statemachine.state import CycleState, is_quiet
 from statemachine.turn import Turn
 
 AUTOMATIC = ("open", "report", "ready", "retry", "proceed", "hold")
@@ -132,7 +132,6 @@ class CycleModel:
         self.cycle = cycle
         self.state = self.at.state
         self.reason = ""
-        self._stood: tuple[DateState, Standing] | None = None
 
     @property
     def at(self) -> CycleState:
@@ -260,10 +259,7 @@ class CycleModel:
         heals.missing_in(self.turn, self.cycle.name, self.step, f"{self.step.gate} blocked")
 
     def _stands(self) -> Standing:
-        state = self.turn.state
-        if self._stood is None or self._stood[0] is not state:  # a guard and the callback after it ask for the same
-            self._stood = state, standing(state, self.turn.definition, self.cycle.name, self.step)
-        return self._stood[1]
+        return self.turn.standing(self.cycle.name, self.step)
 
     def _why(self, trigger: str) -> str:
         evaluation = self.turn.evaluations.get(self.cycle.name)
@@ -286,7 +282,11 @@ class CycleModel:
 def triggers_from(cycle: Cycle, state: str) -> tuple[str, ...]:
     """The automatic triggers that the table has in `state`, in the order they are tried."""
     kind = state.rpartition("_")[2]
-    return {"idle": ("open",), "waiting": ("report",), "running": ("ready",), "gate": AUTOMATIC[3:]}.get(kind, ())
+    return _TRIGGERS.get(kind, ())
+
+
+_TRIGGERS = {"idle": ("open",), "waiting": ("report",), "running": ("ready",), "gate": AUTOMATIC[3:]}
+"""The automatic triggers by kind of state."""
 
 
 def settle_cycle(turn: Turn, cycle: Cycle) -> None:

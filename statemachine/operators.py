@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from events.catalogue import OperatorActed
 from statemachine import heals
+from statemachine.alerts import RANK, page_again, page_id, paged_severity
 from statemachine.definition import Cycle
 from statemachine.machine import CycleModel, settle_cycle
 from statemachine.state import is_quiet
@@ -99,6 +100,25 @@ def _acknowledge(turn: Turn, data: OperatorActed) -> None:
     turn.emit(data)
 
 
+def _resend(turn: Turn, data: OperatorActed) -> None:
+    named = [alert for key, alert in turn.state.alerts.items() if data.target in (key, alert.cause)]
+    if not named:
+        raise _refuse(data, f"no alert {data.target!r}", "`alerts --all` lists them.")
+    paged = [alert for alert in named if RANK[paged_severity(alert)] > RANK["info"]]
+    if not paged:
+        raise _refuse(data, f"{data.target!r} is information, which nobody is paged for", "The daily digest has it.")
+    ready = [alert for alert in paged if page_id(turn.state, alert) not in turn.state.sent]
+    if not ready:
+        raise _refuse(data, f"{data.target!r} is on its way", "It leaves as soon as its channel takes it.")
+    turn.emit(data)
+    for alert in ready:
+        page_again(turn, alert)
+
+
+def _suppress(turn: Turn, data: OperatorActed) -> None:
+    raise _refuse(data, "alerts are suppressed for a sport, not for a date", "`alerts suppress` does it.")
+
+
 def _heal(turn: Turn, data: OperatorActed) -> None:
     name = (data.target or "").partition("/")[0]
     heal = next((item for item in turn.definition.heals if item.name == name), None)
@@ -108,7 +128,7 @@ def _heal(turn: Turn, data: OperatorActed) -> None:
     if not heals.may_start(turn.state, turn.definition, heal, turn.now):
         raise _refuse(data, "the games have not been played", "Wait for the first final.")
     turn.emit(data)
-    refusals = heals.by_person(turn, heal, f"{turn.fact.actor}: {data.reason}")
+    refusals = heals.by_person(turn, heal, f"{turn.fact.actor}: {data.reason}", component=data.target)
     if refusals:
         raise _refuse(data, "; ".join(refusals), "`heal plan` says what may be asked for, and when.")
 
@@ -154,4 +174,6 @@ _ACTION: dict[str, Callable[[Turn, OperatorActed], None]] = {
     "heal": _heal,
     "halt": _halt,
     "resume": _resume,
+    "resend": _resend,
+    "suppress": _suppress,
 }

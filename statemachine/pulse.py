@@ -102,15 +102,13 @@ def _without_oldest(runs: dict[str, Beat]) -> dict[str, Beat]:
 
 def decide(state: PulseState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
     """The events that `fact` causes: a beat, and what it brings back; a tick, and what has gone stale or died."""
-    return decide_and_fold(state, fact, now, definition)[0]
+    return [] if fact.id in state.recent else decide_and_fold(state, fact, now, definition)[0]
 
 
 def decide_and_fold(
     state: PulseState, fact: Fact, now: datetime, definition: Definition
 ) -> tuple[list[Event], PulseState]:
-    """What `decide` gives, and the state after it."""
-    if fact.id in state.recent:
-        return [], state
+    """What `decide` gives for an input that the caller knows to be new, and the state after it."""
     working = Working(state, fact, now, definition, fold=evolve)
     data = fact.data
     if isinstance(data, BeatRecorded):

@@ -43,15 +43,15 @@ class Ready(Struct, frozen=True):
 def standing(state: DateState, definition: Definition, cycle: str, step: Step) -> Standing:
     """Who of `step` has completed in `cycle`. Processors whose source is off on the date are not expected."""
     work = work_of(state, cycle, step.phase)
-    game_date = state.game_date
-    counted_from = _counted_from(state, cycle, step)
+    game_date, processor_of = state.game_date, definition.processor_of
+    since = counted_from(state, cycle, step)
     done = {
         name: item
         for name, item in work.items()
-        if item.done_at is not None and (counted_from is None or item.done_at > counted_from)
+        if item.done_at is not None and (since is None or item.done_at > since)
     }
-    on_date = [p for p in step.expected if in_force(definition.processor_of[p], game_date)]
-    optional = [p for p in step.optional if in_force(definition.processor_of[p], game_date)]
+    on_date = [p for p in step.expected if in_force(processor_of[p], game_date)]
+    optional = [p for p in step.optional if in_force(processor_of[p], game_date)]
     return Standing(
         completed=tuple([p for p in on_date if p in done]),
         missing=tuple([p for p in on_date if p not in done]),
@@ -62,7 +62,8 @@ def standing(state: DateState, definition: Definition, cycle: str, step: Step) -
     )
 
 
-def _counted_from(state: DateState, cycle: str, step: Step) -> datetime | None:
+def counted_from(state: DateState, cycle: str, step: Step) -> datetime | None:
+    """The instant after which completions of `step` count; None where all do."""
     at = state.cycles.get(cycle)
     return at.counted_from if at is not None and at.phase == step.phase else None
 

@@ -83,7 +83,8 @@ class GateRecord(Struct, frozen=True, kw_only=True):
 
 class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An episode. `rises` holds when each severity was first reached; a cause that comes back after it was resolved
-    opens the same episode again and pages only for a severity it has not paged for (design 8.10)."""
+    opens the same episode again and pages only for a severity it has not paged for (design 8.10). `attempt` counts how
+    often its page was asked for, `undeliverable` says why it can never be delivered: it is a dead letter then."""
 
     cause: str
     subject: str
@@ -96,6 +97,8 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
+    attempt: int = 1
+    undeliverable: str | None = None
 
 
 class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -174,7 +177,12 @@ def expected_count(state: DateState) -> int | None:
 
 def has_no_games(state: DateState) -> bool:
     """True where a schedule is known and expects no game: `expected_count` is 0."""
-    return state.scheduled and not any(is_expected(state, game) for game in state.games.values())
+    if not state.scheduled:
+        return False
+    for game in state.games.values():  # noqa: SIM110 (asked at every turn, and answered by the first game)
+        if is_expected(state, game):
+            return False
+    return True
 
 
 def is_quiet(state: DateState) -> bool:
@@ -195,4 +203,5 @@ def open_alerts(state: DateState) -> list[Alert]:
 def work_of(state: DateState, cycle: str, phase: str) -> dict[str, Work]:
     """What each processor of a phase has done in a cycle, by processor."""
     prefix = f"{cycle}/{phase}/"
-    return {key[len(prefix) :]: state.work[key] for key in state.work if key.startswith(prefix)}
+    cut = len(prefix)
+    return {key[cut:]: work for key, work in state.work.items() if key[:cut] == prefix}

@@ -13,7 +13,8 @@ import msgspec
 
 from events.catalogue import DefinitionAdopted, Event, Fact, PulseChanged
 from events.codec import derive_id, encode
-from statemachine import control, deadlines, decide, evolve, pulse
+from statemachine import breaker, control, deadlines, decide, evolve, pulse
+from statemachine.breaker import BreakerState
 from statemachine.control import ControlState
 from statemachine.definition import Definition
 from statemachine.pulse import PulseState
@@ -50,14 +51,23 @@ CONTROL = Decider(
     *("control", ControlState, control.initial, control.evolve, control.decide),
     *(control.decide_and_fold, control.deadlines),
 )
+BREAKER = Decider(
+    *("breaker", BreakerState, breaker.initial, breaker.evolve, breaker.decide),
+    *(breaker.decide_and_fold, breaker.deadlines),
+)
 
-State = DateState | PulseState | ControlState
+State = DateState | PulseState | ControlState | BreakerState
 
 
-def decider_for(stream: str) -> Decider[DateState] | Decider[PulseState] | Decider[ControlState]:
-    """The decider of `stream`, by its name: `nba/2026-01-16`, `nba/2026-01-16/pulse`, `nba/control`."""
+def decider_for(
+    stream: str,
+) -> Decider[DateState] | Decider[PulseState] | Decider[ControlState] | Decider[BreakerState]:
+    """The decider of `stream`, by its name: `nba/2026-01-16`, `nba/2026-01-16/pulse`, `nba/control`, and
+    `client/api.example.com/breaker` for a domain that we call."""
     if stream.endswith("/pulse"):
         return PULSE
+    if stream.endswith("/breaker"):
+        return BREAKER
     return CONTROL if stream.endswith("/control") else DATE
 
 
@@ -69,6 +79,11 @@ def control_stream(sport: str) -> str:
 def date_stream(sport: str, game_date: str) -> str:
     """The name of a game date's stream."""
     return f"{sport}/{game_date}"
+
+
+def breaker_stream(domain: str) -> str:
+    """The name of the stream of a domain's breaker; `domain` is host and port."""
+    return f"client/{domain}/breaker"
 
 
 def adoption(stream: str, version: int, definition: Definition, now: datetime) -> Fact:

@@ -9,11 +9,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from events.catalogue import Data, Event, Fact, GateEvaluated, type_of
 from events.codec import CURRENT_SCHEMA, derive_id
-from statemachine.definition import Definition
+from statemachine.definition import Definition, Step
 from statemachine.evolve import evolve
-from statemachine.state import DateState
+from statemachine.readiness import Standing, counted_from, standing
+from statemachine.state import DateState, Work
 
 
 class Folded(Protocol):
@@ -43,48 +46,71 @@ class Folded(Protocol):
 S = TypeVar("S", bound=Folded)
 
 
-class Working(Generic[S]):
+class Working(Struct, Generic[S]):
     """The state while deciding about `fact`, the events so far, and `now`: given, never the wall's, and never before
     what the stream has recorded already."""
 
-    __slots__ = ("definition", "events", "fact", "fold", "now", "state")
+    state: S
+    fact: Fact
+    now: datetime
+    definition: Definition
+    fold: Callable[[S, Event], S]
+    events: list[Event] = []
 
-    def __init__(
-        self, state: S, fact: Fact, now: datetime, definition: Definition, *, fold: Callable[[S, Event], S]
-    ) -> None:
-        self.state = state
-        self.fact = fact
-        self.now = now if state.recorded_at is None or now > state.recorded_at else state.recorded_at
-        self.definition = definition
-        self.fold = fold
-        self.events: list[Event] = []
+    def __post_init__(self) -> None:
+        recorded_at = self.state.recorded_at
+        if recorded_at is not None and self.now <= recorded_at:
+            self.now = recorded_at
 
     def emit(self, data: Data) -> None:
         """Append an event and fold it. The first is the input itself; those after it name it as their cause."""
-        fact, state, index = self.fact, self.state, len(self.events)
-        event = Event(
-            stream=state.stream,
-            version=state.version + 1,
-            id=fact.id if index == 0 else derive_id(fact.id, index),
-            occurred_at=fact.occurred_at if index == 0 else self.now,
-            recorded_at=self.now,
-            correlation=fact.correlation,
-            causation=None if index == 0 else fact.id,
-            actor=fact.actor if index == 0 else "tipoff",
-            data=data,
-            schema=CURRENT_SCHEMA.get(type_of(data), 1) if CURRENT_SCHEMA else 1,
-        )
+        fact, state, now, index = self.fact, self.state, self.now, len(self.events)
+        schema = CURRENT_SCHEMA.get(type_of(data), 1) if CURRENT_SCHEMA else 1
+        if index == 0:
+            event = Event(
+                stream=state.stream,
+                version=state.version + 1,
+                id=fact.id,
+                occurred_at=fact.occurred_at,
+                recorded_at=now,
+                correlation=fact.correlation,
+                actor=fact.actor,
+                data=data,
+                schema=schema,
+            )
+        else:
+            event = Event(
+                stream=state.stream,
+                version=state.version + 1,
+                id=derive_id(fact.id, index),
+                occurred_at=now,
+                recorded_at=now,
+                correlation=fact.correlation,
+                causation=fact.id,
+                actor="tipoff",
+                data=data,
+                schema=schema,
+            )
         self.events.append(event)
         self.state = self.fold(state, event)
 
 
 class Turn(Working[DateState]):
     """The working of a decision about a game date: `evaluations` are the gates judged in it, by cycle; `progressed`
-    says that what is complete has changed, so that alerts, heals and the date's status are looked at again."""
+    says that what is complete has changed, so that alerts, heals and the date's status are looked at again; `stood` is
+    what `standing` has counted."""
 
-    __slots__ = ("evaluations", "progressed")
+    fold: Callable[[DateState, Event], DateState] = evolve
+    evaluations: dict[str, GateEvaluated] = {}
+    progressed: bool = False
+    stood: dict[tuple[str, str], tuple[dict[str, Work], datetime | None, Standing]] = {}
 
-    def __init__(self, state: DateState, fact: Fact, now: datetime, definition: Definition) -> None:
-        super().__init__(state, fact, now, definition, fold=evolve)
-        self.evaluations: dict[str, GateEvaluated] = {}
-        self.progressed = False
+    def standing(self, cycle: str, step: Step) -> Standing:
+        """Who of `step` has completed in `cycle`. Guards, callbacks and gates of a turn all ask, so it is counted anew
+        only where work was recorded in between, or other work counts."""
+        state, asked = self.state, (cycle, step.phase)
+        since = counted_from(state, cycle, step)
+        known = self.stood.get(asked)
+        if known is None or known[0] is not state.work or known[1] != since:
+            known = self.stood[asked] = state.work, since, standing(state, self.definition, cycle, step)
+        return known[2]

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.emulators import emulator, firestore_jar
+from tests.bigquery_emulator import bigquery_emulator
+from tests.emulators import emulator, firestore_jar, pubsub_jar
 
-pytest.register_assert_rewrite("tests.contract_store", "tests.contract_reading")
+pytest.register_assert_rewrite("tests.contract_store", "tests.contract_reading", "tests.contract_warehouse")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,3 +39,17 @@ def firestore_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Google's Firestore emulator, one for the whole run; every test takes a project of its own."""
     with emulator(firestore_jar(), tmp_path_factory.mktemp("firestore") / "log") as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def pubsub_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Google's Pub/Sub emulator, one for the whole run; every test takes a project of its own."""
+    with emulator(pubsub_jar(), tmp_path_factory.mktemp("pubsub") / "log") as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def bigquery_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The emulator of BigQuery, one for the whole run; every test takes a dataset of its own."""
+    with bigquery_emulator(tmp_path_factory.mktemp("bigquery")) as url:
+        yield url

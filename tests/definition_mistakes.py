@@ -171,7 +171,7 @@ VALUES = [
     m("scraper_backoff_factor = 3.0", "scraper_backoff_factor = nan", "= nan", "nan is not a number"),
     m("America/New_York", "America/NewYork", "America/NewYork", "there is no time zone"),
     m('"prediction-ready" = "nba"', '"prediction-ready" = "nhl"', '"nhl"', "is not the sport of this definition"),
-    m("since = 2026-01-28\n", 'since = "28.01.2026"\n', '"28.01.2026"', "is not a date"),
+    m("since = 2026-01-28\n\n[h", 'since = "28.01.2026"\n\n[h', '"28.01.2026"', "is not a date"),
     m(
         "until = 2026-01-28 # never",
         "since = 2026-02-01\nuntil = 2026-01-28 # never",
@@ -232,5 +232,51 @@ VALUES = [
 ]
 """TOML, in shape, and not what anybody can have meant."""
 
-MEANINGLESS = [*NAMES, *REFERENCES, *VALUES]
+PROBES = [
+    m(
+        'measure = "players"\nsql',
+        'measure = "playrs"\nsql',
+        '"playrs"',
+        "mean `players`?",
+        ('    "players",', "no probe counts"),
+    ),
+    m(
+        'measure = "games_expected"\nsql',
+        'measure = "games_in_analytics"\nsql',
+        'measure = "games_in_analytics"\nsql = "SELECT',
+        "has another probe for some of the same game dates",
+        ('measures = ["games_expected", "games_with', "no probe counts `games_expected`"),
+        ('    "games_expected",', "no probe counts `games_expected`"),
+    ),
+    m(
+        "since = 2026-01-28\n\n[[probes]]",
+        "since = 2026-01-27\n\n[[probes]]",
+        'measure = "games_with_box_score"\nsql = "SELECT COUNT(DISTINCT game_id) FROM nba_raw.nbac',
+        "has another probe",
+    ),
+    m(
+        "nba_raw.bdl_player_boxscores WHERE game_date",
+        "{table} WHERE game_date",
+        'sql = "SELECT COUNT(DISTINCT game_id) FROM {table} WHERE',
+        "only the probe of `table_rows.*` is filled in",
+    ),
+    m("{date_column} = @game_date", "game_date = @game_date", 'sql = "SELECT COUNT(*) FROM {table}', "{date_column}"),
+    m('table = "nba_raw.br_rosters_current"', 'table = "nba-raw.br"', 'table = "nba-raw.br"', "is not a table"),
+    m('date_column = "cache_date"', 'date_column = "cache date"', 'date_column = "cache date"', "name of a column"),
+    m(
+        'table = "nba_raw.nbac_schedule"',
+        'table = "nba_old.odds_api_game_lines"',
+        'table = "nba_old.odds_api_game_lines"',
+        "counts nba_raw.odds_api_game_lines already",
+    ),
+    m(
+        'measure = "graded"\nsql',
+        'measure = "graded"\nbytes_max = 0\nsql',
+        "bytes_max = 0",
+        "0 leaves no room",
+    ),
+]
+"""Probes that count nothing that is asked for, or not in a table."""
+
+MEANINGLESS = [*NAMES, *REFERENCES, *PROBES, *VALUES]
 ALL = [*MISREAD, *MISSHAPEN, *MEANINGLESS]

@@ -18,7 +18,7 @@ from handlers.cli.app import VERBS
 from handlers.cli.problems import EXIT_CODES, Exit
 from handlers.cli.watching import Watch
 from handlers.overrides import OVERRIDES
-from handlers.settings import SECRETS, SETTINGS
+from handlers.settings import SETTINGS
 from tests.command_line import completion, evening, evening_lines, line, program, tipoff, written
 from tests.conftest import ROOT
 
@@ -28,6 +28,9 @@ READING = (
     ("day", "timeline", "2026-01-16"),
     ("day", "explain", "2026-01-16"),
     ("health",),
+    ("reconcile",),
+    ("report", "2026-01-16"),
+    ("levels",),
     ("alerts", "--all"),
     ("rejected",),
     ("heartbeats",),
@@ -256,7 +259,7 @@ def test_settings_lists_every_name_with_value_source_and_meaning():
     shown = {item["name"]: item for item in ran.json}
     assert ran.code == 0
     ours, theirs = {item.name for item in SETTINGS}, {item.name for item in OVERRIDES}
-    assert set(shown) == ours | theirs | set(SECRETS)
+    assert set(shown) == ours | theirs
     assert (shown["TIPOFF_STORE"]["value"], shown["TIPOFF_STORE"]["source"]) == ("memory:", "environment")
     assert (shown["TIPOFF_LOG"]["value"], shown["TIPOFF_LOG"]["source"]) == ("off", "default")
     assert shown["PHASE_VALIDATION_MODE"]["value"] == "warning"

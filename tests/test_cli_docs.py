@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from handlers.cli import day, definition, season
+from handlers.cli import alerts, day, definition, dlq, heal, season, topics, warehouse
 from handlers.cli.app import VERBS
 from handlers.cli.problems import Exit
 from tests.command_line import tipoff
 from tests.conftest import ROOT
+
+GROUPS = (alerts.app, day.app, definition.app, dlq.app, heal.app, season.app, topics.app, warehouse.app)
+"""Verbs that have verbs below them."""
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -109,7 +112,7 @@ def test_every_verb_has_an_example() -> None:
         for command, _shown in examples(text)
         if command.startswith("tipoff ")
     }
-    below = {f"{app.name[0]} {name}" for app in (day.app, definition.app, season.app) for name in app if name[0] != "-"}
+    below = {f"{app.name[0]} {name}" for app in GROUPS for name in app if name[0] != "-"}
     assert typed - {"--version"} == set(VERBS)
     assert {verb for verb in below if f"$ tipoff {verb} " not in PAGE} == set()
 
@@ -122,7 +125,7 @@ def test_every_exit_code_is_explained() -> None:
 
 def test_every_option_is_named() -> None:
     shown = [tipoff(*verb.split(), "--help").out for verb in VERBS]
-    for group in (day.app, definition.app, season.app):
+    for group in GROUPS:
         shown += [tipoff(group.name[0], name, "--help").out for name in group if name[0] != "-"]
     options = {option for text in shown for option in re.findall(r"(?<!\w)(--[a-z-]+)", text)} - {"--help"}
     assert {option for option in options if option not in PAGE} == set()

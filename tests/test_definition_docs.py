@@ -27,6 +27,7 @@ TABLES = {
     "Wait": "`waits`",
     "Gate": "`[[gates]]`",
     "CheckSpec": "`[[gates.checks]]`",
+    "Probe": "`[[probes]]`",
     "AlertRules": "`[alerts]`",
     "Heal": "`[[heals]]`",
     "ServiceLevel": "`[[service_levels]]`",

@@ -11,6 +11,9 @@ from statemachine.definition import Definition, decode_definition
 
 NAMES = [override.name for override in OVERRIDES]
 
+OWN = ("PHASE_VALIDATION_MODE", "SELF_HEAL_MODE")
+"""Without these, each gate and each heal has the mode that the definition gives it."""
+
 
 def limits(definition: Definition, check: str) -> tuple[float | None, float | None]:
     """The warn and block thresholds of a check."""
@@ -30,8 +33,8 @@ def wrong(environ: dict[str, str], name: str = "nba") -> list[tuple[str, str]]:
     return [(error.path, error.message) for error in caught.value.errors]
 
 
-def test_every_name_of_the_interface_is_there_with_meaning_and_default() -> None:
-    assert len(NAMES) == len(set(NAMES)) == 13
+def test_every_name_is_there_with_meaning_and_default() -> None:
+    assert len(NAMES) == len(set(NAMES)) == 15
     assert all(override.meaning and override.takes and override.default for override in OVERRIDES)
 
 
@@ -50,6 +53,26 @@ def test_switched_off_is_off_whatever_the_mode(text: str) -> None:
 @pytest.mark.parametrize("text", ["true", "1", "Yes"])
 def test_switched_on_leaves_every_gate_its_own_mode(text: str) -> None:
     assert load("nba", {"PHASE_VALIDATION_ENABLED": text}).gates == load("nba").gates
+
+
+def test_phases_that_somebody_else_starts_are_never_commanded() -> None:
+    nba = load("nba", {"PHASE_COMMANDS_ENABLED": "false"})
+
+    assert [phase.name for phase in nba.phases if phase.commands] == []
+    assert [gate.name for gate in nba.gates if gate.retries] == []
+    assert load("nba", {"PHASE_COMMANDS_ENABLED": "true"}).phases == load("nba").phases
+
+
+@pytest.mark.parametrize("text", ["off", " Approval "])
+def test_heals_can_be_held_back(text: str) -> None:
+    heals = load("nba", {"SELF_HEAL_MODE": text}).heals
+
+    assert {heal.mode for heal in heals} == {text.strip().lower()}
+    assert [heal.name for heal in heals] == [heal.name for heal in load("nba").heals]
+
+
+def test_a_heal_that_wants_an_approval_cannot_be_let_loose() -> None:
+    assert wrong({"SELF_HEAL_MODE": "automatic"})[0][0] == "SELF_HEAL_MODE"
 
 
 def test_thresholds_move_where_they_are_compared() -> None:
@@ -89,7 +112,7 @@ def test_documented_defaults_are_those_that_hold_without_the_variable() -> None:
     _, coverage = limits(nba, "box_score_coverage")
     documented = {override.name: override.default for override in OVERRIDES}
 
-    same = load("nba", {name: text for name, text in documented.items() if name != "PHASE_VALIDATION_MODE"})
+    same = load("nba", {name: text for name, text in documented.items() if name not in OWN})
 
     assert same.client == nba.client
     assert (documented["PHASE_VALIDATION_QUALITY_THRESHOLD"], quality) == ("0.7", 70)
@@ -116,6 +139,8 @@ def test_documented_defaults_are_those_that_hold_without_the_variable() -> None:
         ("RATE_LIMIT_CB_TIMEOUT", "5m"),
         ("RATE_LIMIT_CB_ENABLED", "maybe"),
         ("RATE_LIMIT_RETRY_AFTER_ENABLED", "2"),
+        ("PHASE_COMMANDS_ENABLED", "never"),
+        ("SELF_HEAL_MODE", "on"),
         ("HTTP_POOL_BACKOFF_FACTOR", "0"),
         ("SCRAPER_BACKOFF_FACTOR", "three"),
     ],

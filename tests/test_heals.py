@@ -7,19 +7,23 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from events.catalogue import AlertRaised, HealRequested, HealResolved, HealSuppressed
+from events.catalogue import AlertRaised, CommandRequested, HealRequested, HealResolved, HealSuppressed
 from events.values import Game
 from statemachine.definition import CommandSpec, Definition, Heal, in_force
 from statemachine.heals import may_start
 from statemachine.state import HealState
-from tests.driving import Driver, moment, nba
+from tests.driving import Driver, games, moment, nba
 from tests.scenes import (
     ANALYTICS,
     HOUR,
+    LOADED,
     MEASURED,
     MINUTE,
     OPENED,
     PUBLISHED,
+    RAW,
+    SCRAPED,
+    SCRAPERS,
     TIPS,
     cycle,
     episode,
@@ -30,6 +34,7 @@ from tests.scenes import (
 )
 
 RESCRAPE = "rescrape_bdl_box_scores"
+PUBLISHED_AGAIN = "2026-01-13T12:00Z"
 
 
 def found(day: Driver, kind: type) -> list[Any]:
@@ -77,6 +82,58 @@ def test_a_heal_after_which_no_data_came_within_the_hour_had_no_effect():
     day.until(MEASURED + HOUR)
 
     assert [(heal.attempt, heal.outcome) for heal in found(day, HealResolved)] == [(1, "no_effect")]
+
+
+def warned() -> Driver:
+    """Five of six box scores: the gate lets the date go on with a warning, and a heal is asked for."""
+    day = scheduled()
+    day.schedule(PUBLISHED_AGAIN, *games(*[TIPS[0]] * 5, TIPS[1]))
+    day.until(OPENED)
+    day.complete_all("scrape", SCRAPERS, SCRAPED)
+    day.complete_all("raw", RAW, LOADED)
+    day.measure("raw_to_analytics", MEASURED, games_with_box_score=5, games_without_active_players=0)
+    assert cycle(day).phase == "analytics"
+    assert day.state.heals[RESCRAPE].outcome is None
+    return day
+
+
+def looks(day: Driver) -> list[tuple[Any, list[str]]]:
+    """When the core asked to measure the box scores, and what, after the gate had passed."""
+    return [
+        (event.recorded_at, event.data.payload["measures"])
+        for event in day.events
+        if isinstance(event.data, CommandRequested)
+        and event.data.topic == "probe:raw_to_analytics"
+        and event.recorded_at > MEASURED
+    ]
+
+
+@pytest.mark.parametrize("scene", [raw_blocked, warned])
+def test_before_an_attempt_is_judged_the_data_is_measured_again(scene: Any):
+    day = scene()
+    day.until(MEASURED + HOUR - MINUTE)
+
+    assert (MEASURED + HOUR - 5 * MINUTE, ["games_with_box_score"]) in looks(day)
+
+
+def test_an_attempt_is_judged_by_what_was_measured_after_it_although_no_gate_looks_any_more():
+    day = warned()
+    day.until(MEASURED + HOUR - 5 * MINUTE)
+    day.measure("raw_to_analytics", MEASURED + HOUR - 4 * MINUTE, games_with_box_score=6)
+    day.until(MEASURED + HOUR)
+
+    [judged] = found(day, HealResolved)
+    assert (judged.outcome, judged.detail) == ("healed", "box_score_coverage: 6 of 6")
+    assert cycle(day).phase == "analytics", "the gate that has passed is not opened again"
+
+
+@pytest.mark.parametrize("later", [5, "the warehouse is away", None])
+def test_what_was_measured_and_is_not_enough_or_not_known_heals_nothing(later: Any):
+    day = warned()
+    day.measure("raw_to_analytics", MEASURED + HOUR - 4 * MINUTE, games_with_box_score=later)
+    day.until(MEASURED + HOUR)
+
+    assert [judged.outcome for judged in found(day, HealResolved)] == ["no_effect"]
 
 
 def test_while_an_attempt_is_not_judged_there_is_no_second_one():

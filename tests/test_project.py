@@ -26,9 +26,14 @@ MODULE_LINES_MAX = 400
 
 BROAD_CATCHES: dict[str, str] = {
     "handlers/cli/app.py:run": "the edge of the command line: what nobody expected is said as an internal error",
+    "handlers/cli/dlq.py:_replayed": "a dead letter that breaks the recording is said, and stays where it is",
     "handlers/dispatcher.py:_run": "a batch that could not be sent is logged, and sent again",
+    "handlers/doctor/examination.py:_look": "what a check of the doctor raises is its diagnosis, and hides no other",
+    "handlers/http/identity.py:verify": "a token that cannot be verified, in whatever way, identifies nobody",
     "handlers/intake.py:_answer": "whoever asked the recorder is told what went wrong",
     "handlers/intake.py:_commit": "whoever sent something that cannot be recorded is told, and nobody else",
+    "handlers/pubsub/pull.py:_keep": "a stream that could not be opened is logged, and opened again",
+    "handlers/ticker.py:_run": "a tick that failed is logged, and made up for by the next",
     "handlers/verification.py:_decision": "an input that was recorded and cannot be decided again is a finding",
     "handlers/verification.py:_fold": "an event that cannot be folded is a finding",
 }
@@ -212,7 +217,7 @@ def locked(name: str) -> dict[str, str]:
     return {pin[1]: pin[2] for pin in pins if pin}
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-bench.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-image.lock", "requirements-bench.lock"])
 def test_a_lock_pins_hashes_and_names_no_place_to_fetch_from(name: str) -> None:
     assert locked(name)
     assert re.findall(r".*(?:://|file:|index-url|find-links|trusted-host).*", (ROOT / name).read_text()) == []

@@ -1,4 +1,4 @@
-"""docs/projections.md is complete and runs."""
+"""docs/projections.md and docs/metrics.md are complete, and the first runs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from typing import Any, get_args
 
 import pytest
 
+from projections.causes import Category
 from projections.day import PhaseStatus
-from projections.health import Contract
+from projections.incidents import BEGAN
+from projections.links import STAGES, LinkStatus
+from projections.metrics import Metric, Target, levels, metric_targets
+from projections.season_grid import Contract
 from projections.service_levels import Outcome
 from tests.conftest import ROOT
+from tests.driving import moment, nba
+from tests.projection_dates import good_date
 
 TEXT = (ROOT / "docs" / "projections.md").read_text()
+METRICS = (ROOT / "docs" / "metrics.md").read_text()
 
 
-def first_cells(heading: str) -> list[str]:
+def first_cells(heading: str, text: str = TEXT) -> list[str]:
     """The first column of the table under the column heading."""
-    rows = TEXT.split(f"| {heading} |")[1].split("\n\n", maxsplit=1)[0].splitlines()[2:]
+    rows = text.split(f"| {heading} |")[1].split("\n\n", maxsplit=1)[0].splitlines()[2:]
     return [row.split("|")[1].strip().strip("`") for row in rows]
 
 
@@ -27,7 +34,10 @@ def test_a_snippet_does_what_it_says(snippet: str):
     exec(snippet, names)
 
 
-@pytest.mark.parametrize(("heading", "words"), [("status", PhaseStatus), ("contract", Contract)])
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [("status", PhaseStatus), ("contract", Contract), ("link status", LinkStatus), ("category", Category)],
+)
 def test_a_table_says_every_word_that_can_be_answered_and_no_other(heading: str, words: object):
     assert first_cells(heading) == list(get_args(words))
 
@@ -42,3 +52,37 @@ def test_every_module_that_is_named_is_there():
 
     assert named
     assert all((ROOT / name).is_file() for name in named)
+
+
+def test_every_link_is_in_the_table_of_links():
+    assert first_cells("link") == [f"{stage.source} → {stage.target}" for stage in STAGES]
+
+
+def said_metrics() -> list[Metric]:
+    driver = good_date()
+    found = levels([(driver.events, driver.state, driver.definition)], now=moment("2026-02-01T00:00Z"))
+    return list(found.periods[0].metrics)
+
+
+def test_the_page_of_metrics_and_the_result_name_the_same_ones():
+    assert first_cells("metric", METRICS) == [metric.name for metric in said_metrics()]
+
+
+def test_the_page_of_metrics_has_the_targets_that_are_in_force():
+    shown = dict(re.findall(r"^\| `(\w+)` \|.*\| (.+) \|$", METRICS.split("\n\n## ")[0], re.MULTILINE))
+
+    assert shown == {name: words(target) for name, target in metric_targets(nba()).items()}
+
+
+def words(target: Target) -> str:
+    """A target as the page writes it."""
+    side = "below" if target.below else "at least"
+    if target.unit == "share":
+        return f"{side} {target.value:.0%}".replace("%", " %")
+    return f"{side} {target.value:g} {'min' if target.unit == 'minutes' else 'a day'}"
+
+
+def test_every_cause_whose_beginning_is_defined_is_on_the_page():
+    cells = first_cells("cause", METRICS)
+
+    assert re.findall(r"\w+", " ".join(cells[:-1])) == list(BEGAN)

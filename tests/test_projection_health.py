@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from projections.awaited import Awaited
 from projections.findings import GRADE
-from projections.health import CONTRACTS, EXIT_CODE, Health, contract, health
+from projections.health import EXIT_CODE, Health, contract, date_health, health
+from projections.history import as_of
+from projections.season_grid import CONTRACTS
 from statemachine.control import ControlState
-from statemachine.state import GateRecord, is_quiet, open_alerts
+from statemachine.deadlines import deadlines
+from statemachine.state import DateState, GateRecord, is_quiet, open_alerts
+from statemachine.streams import DATE, encode_state
 from tests.driving import ControlDriver, Driver, Moment, moment, nba
 from tests.projection_dates import blocked_date, good_date
 from tests.projection_histories import histories
@@ -78,11 +84,68 @@ def test_the_worst_finding_decides_and_everything_bad_says_what_to_do(drivers: l
 def test_every_date_has_one_contract_and_the_season_counts_each_date_once(driver: Driver):
     result = judged(driver, now="2026-01-17T06:00Z")
 
-    assert contract(driver.state) in CONTRACTS
+    (row,) = result.dates
+    assert row.contract in CONTRACTS
     assert sum(result.season["nba"].values()) == 1
-    assert result.season["nba"][contract(driver.state)] == 1
+    assert result.season["nba"][row.contract] == 1
     if is_quiet(driver.state):
-        assert contract(driver.state) == "empty_ok"
+        assert row.contract == "empty_ok"
+    elif any(finding.status == "unknown" for finding in result.findings if finding.game_date != "-"):
+        assert row.contract in ("unknown", "failed")
+    assert contract(driver.state) in CONTRACTS
+
+
+@settings(max_examples=40)
+@given(histories(), st.integers(0, 3000))
+def test_the_health_of_a_fold_is_that_of_its_head(driver: Driver, later: int):
+    assert driver.state.recorded_at is not None
+    now = driver.state.recorded_at + timedelta(minutes=later)
+
+    folded = as_of(driver.stream, driver.events).state
+    stored = DATE.decode(encode_state(driver.state))
+
+    assert isinstance(folded, DateState)
+    assert health([(folded, driver.definition)], [], now=now) == health([(stored, driver.definition)], [], now=now)
+
+
+@settings(max_examples=40)
+@given(st.lists(histories(), min_size=1, max_size=4), st.integers(0, 3000))
+def test_the_whole_is_as_bad_as_its_worst_week_and_a_week_as_its_worst_date(drivers: list[Driver], later: int):
+    now = moment("2026-01-17T06:00Z") + timedelta(minutes=later)
+    days = [(on(driver, day), driver.definition) for day, driver in enumerate(drivers)]
+
+    result = health(days, [ticking(now)], now=now)
+
+    of_dates = [row.status for row in result.dates]
+    of_control = [finding.status for finding in result.findings if finding.game_date == "-"]
+    assert max((week.status for week in result.weeks), key=GRADE.index) == max(of_dates, key=GRADE.index)
+    assert result.status == max([*of_dates, *of_control], key=GRADE.index)
+    assert sum(result.season["nba"].values()) == len(drivers)
+
+
+def on(driver: Driver, days: int) -> DateState:
+    """The state of a date, as if it were of another day."""
+    day = (date(2026, 1, 12) + timedelta(days=4 * days)).isoformat()
+    return replace(driver.state, stream=f"nba/{day}")
+
+
+@settings(max_examples=60)
+@given(histories(), st.integers(0, 3000))
+def test_a_date_waits_for_its_next_event_until_a_deadline_of_its_own(driver: Driver, later: int):
+    assert driver.state.recorded_at is not None
+    row, _findings = date_health(
+        driver.state, driver.definition, now=driver.state.recorded_at + timedelta(minutes=later)
+    )
+
+    ahead = {name: at for at, name in deadlines(driver.state, driver.definition)}
+    if row.awaits is None:
+        assert is_quiet(driver.state) or all(cycle.state == "done" for cycle in driver.state.cycles.values())
+    elif row.awaits.name is not None:
+        assert ahead[row.awaits.name] == row.awaits.by
+    else:
+        assert row.state == "parked"
+    if row.awaits is not None and row.awaits.who:
+        assert row.awaits.who == row.missing
 
 
 def test_a_date_on_which_all_went_well_is_healthy_and_complete():
@@ -94,6 +157,7 @@ def test_a_date_on_which_all_went_well_is_healthy_and_complete():
     assert (result.status, result.exit_code, result.findings) == ("healthy", 0, ())
     assert result.season == {"nba": dict.fromkeys(CONTRACTS, 0) | {"complete": 1}}
     assert result.dates[0].coverage == 1
+    assert (result.dates[0].awaits, result.dates[0].age_hours, result.dates[0].missing) == (None, None, ())
 
 
 def test_nothing_to_look_at_is_unknown():
@@ -103,12 +167,50 @@ def test_nothing_to_look_at_is_unknown():
 
 
 def test_a_blocked_date_is_as_bad_as_its_alert_and_explained():
-    result = judged(blocked_date(), now="2026-01-17T11:17Z")
+    driver = blocked_date()
+    driver.until("2026-01-17T11:17Z")
+
+    result = judged(driver, now="2026-01-17T11:17Z")
 
     finding = next(f for f in result.findings if f.check == "alert:gate_blocked")
     assert (finding.status, finding.since) == ("warning", moment("2026-01-17T11:16Z"))
     assert "recheck, waive or override" in finding.next_step
-    assert result.dates[0].contract == "degraded"
+    (row,) = result.dates
+    assert (row.contract, row.cycle, row.phase, row.state) == ("degraded", "overnight", "raw", "raw_blocked")
+    assert row.blocked_by == ("raw_to_analytics",)
+    assert row.awaits == Awaited(
+        what="raw_to_analytics (overnight) to pass",
+        who=(),
+        name="recheck:overnight:raw:2026-01-17T11:16:00+00:00",
+        by=moment("2026-01-17T11:46Z"),
+    )
+    assert row.open_since == moment("2026-01-15T22:00Z")
+    assert row.age_hours == pytest.approx(37 + 17 / 60)
+
+
+def test_a_date_that_waits_names_who_owes_what_and_until_when():
+    driver = Driver(nba())
+    driver.schedule("2026-01-10T12:00Z", "2026-01-17T00:00Z")
+    driver.until("2026-01-17T02:15Z")
+    driver.complete("scrape", "nbac_gamebook_pdf", "2026-01-17T02:20Z")
+
+    row, _findings = date_health(driver.state, driver.definition, now=moment("2026-01-17T02:21Z"))
+
+    assert row.missing == ("bdl_box_scores", "nbac_player_boxscore")
+    assert row.awaits is not None
+    assert (row.awaits.what, row.awaits.who) == ("the rest of scrape (overnight)", row.missing)
+    assert row.awaits.by == moment("2026-01-17T02:50Z")
+
+
+def test_a_date_whose_cycles_are_all_ahead_waits_for_the_first_to_open():
+    driver = Driver(nba())
+    driver.schedule("2026-01-10T12:00Z", "2026-01-17T00:00Z")
+
+    row, _findings = date_health(driver.state, driver.definition, now=moment("2026-01-10T13:00Z"))
+
+    assert (row.contract, row.cycle, row.open_since, row.age_hours) == ("expected", None, None, None)
+    assert row.awaits is not None
+    assert (row.awaits.what, row.awaits.by) == ("tomorrow opens with analytics", moment("2026-01-15T22:00Z"))
 
 
 def test_a_date_that_nobody_acted_on_in_time_is_unknown():
@@ -116,7 +218,9 @@ def test_a_date_that_nobody_acted_on_in_time_is_unknown():
     driver.schedule("2026-01-10T12:00Z", "2026-01-17T00:00Z")
 
     assert checks(judged(driver, now="2026-01-15T22:05Z")) == {}
-    assert checks(judged(driver, now="2026-01-15T22:06Z")) == {"ticks": "unknown"}
+    late = judged(driver, now="2026-01-15T22:06Z")
+    assert checks(late) == {"ticks": "unknown"}
+    assert late.dates[0].contract == "unknown"
 
 
 def test_box_scores_that_were_never_measured_are_unknown_and_not_complete():

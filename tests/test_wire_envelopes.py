@@ -125,6 +125,8 @@ def test_a_broken_push_names_what_is_broken(body: bytes, code: str) -> None:
         ("projects/p/subscriptions/nba-phase2-raw-complete-dlq-sub", "nba-phase2-raw-complete"),
         ("projects/p/subscriptions/nba-phase2-raw-complete-push", "nba-phase2-raw-complete"),
         ("projects/p/subscriptions/nba-phase3-analytics-sub", "nba-phase3-analytics"),
+        ("projects/p/subscriptions/tipoff-nba-phase2-raw-complete", "nba-phase2-raw-complete"),
+        ("projects/p/subscriptions/tipoff-some-topic-sub", "some-topic-sub"),
         ("nba-tipoff", "nba-tipoff"),
         ("", ""),
     ],

@@ -14,11 +14,14 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.005
 
 
-def until(condition: Callable[[], T], *, seconds: float = 20.0, what: str = "") -> T:
-    """The first true answer of `condition`; fails the test where there is none in time."""
+def until(
+    condition: Callable[[], T], *, seconds: float = 20.0, what: str = "", every_seconds: float = LOOK_SECONDS
+) -> T:
+    """The first true answer of `condition`; fails the test where there is none in time. What is dear to ask is asked
+    less often."""
     end, never = monotonic() + seconds, Event()
     while not (found := condition()):
         if monotonic() > end:
             pytest.fail(f"not within {seconds:g} s: {what or condition}")
-        never.wait(LOOK_SECONDS)
+        never.wait(every_seconds)
     return found

@@ -40,7 +40,7 @@ _PROBE_CODES = frozenset({"unknown_shape", "unknown_sport"})
 def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list[Fact]:
     """The facts in a delivery: none for an empty probe, one rejection where it cannot be understood. A message without
     data but with attributes says in those what it has to say."""
-    says = topic_says(delivery.topic[:TOPIC_CHARS_MAX])
+    topic = delivery.topic[:TOPIC_CHARS_MAX]
     sport = None
     try:
         data, attributes = delivery.data, delivery.attributes
@@ -53,13 +53,13 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
             event = native.cloud_event(body, attributes)
             body = event.data
         flags: list[str] = []
-        sport = take_sport(body, says, routing, flags)
+        sport = take_sport(body, topic, routing, flags)
         inbound = Inbound(
             delivery=delivery,
             received_at=received_at,
             routing=routing,
             sport=sport,
-            says=says,
+            says=topic_says(topic),
             body=body,
             flags=flags,
             around={"attributes": attributes} if attributes and data else None,
@@ -72,5 +72,5 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
         if not delivery.data and rejection.code in _PROBE_CODES:
             return []
         if sport is None and rejection.code != "unknown_sport":
-            sport = sport_of_topic(says, routing)
+            sport = sport_of_topic(topic, routing)
         return [rejected(delivery, rejection, sport=sport)]

@@ -17,6 +17,9 @@ from msgspec import Meta, MsgspecError, Raw, Struct, field
 SUBSCRIPTION_ENDINGS = ("-sub", "-subscription", "-push", "-dlq")
 """What subscription names add to the name of their topic."""
 
+OUR_SUBSCRIPTIONS = "tipoff-"
+"""What our own subscriptions begin with; behind it stands the name of their topic, as it is."""
+
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -41,6 +44,10 @@ class Unreadable(Exception):
         return f"{self.code}: {self.reason}. {self.next_step}"
 
 
+_NOTHING = Raw()
+"""Where `json` is not said at all, as nearly always; to look into it costs more than to see that."""
+
+
 class _Message(Struct):
     camel_id: str | None = field(name="messageId", default=None)
     snake_id: str | None = field(name="message_id", default=None)
@@ -48,7 +55,7 @@ class _Message(Struct):
     snake_time: Instant | None = field(name="publish_time", default=None)
     attributes: dict[str, str] | None = None
     data: bytes | None = None  # msgspec decodes the base64
-    json: Raw = Raw()
+    json: Raw = _NOTHING
 
 
 class _Line(Struct):
@@ -94,14 +101,15 @@ def from_line(line: bytes) -> Delivery:
         message_id=message_id,
         published_at=published_at if published_at.tzinfo is UTC else published_at.astimezone(UTC),
         attributes=message.attributes or {},
-        data=_data(message),
+        data=message.data or b"" if message.json is _NOTHING else _data(message),
     )
 
 
 def from_push(body: bytes, *, received_at: datetime) -> Delivery:
-    """The delivery in a Pub/Sub push request. The body does not name the topic, so `topic` is a hint: the name of the
-    subscription without its usual endings. A hand-made push may lack the publish time (then `received_at`) and the
-    message id (then a hash of the body, so that the same body is the same message). Raises Unreadable."""
+    """The delivery in a Pub/Sub push request. The body does not name the topic, so `topic` is the one behind our own
+    subscription (`tipoff-TOPIC`), and else a hint: the name of the subscription without its usual endings. A hand-made
+    push may lack the publish time (then `received_at`) and the message id (then a hash of the body, so that the same
+    body is the same message). Raises Unreadable."""
     try:
         said = _push_decoder.decode(body)
     except UNDECODABLE:
@@ -132,6 +140,8 @@ def _data(message: _Message) -> bytes:
 
 def _topic_hint(subscription: str) -> str:
     name = subscription.rpartition("/")[2]
+    if name.startswith(OUR_SUBSCRIPTIONS):
+        return name.removeprefix(OUR_SUBSCRIPTIONS)
     while name.endswith(SUBSCRIPTION_ENDINGS):
         name = name.rpartition("-")[0]
     return name

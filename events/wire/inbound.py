@@ -76,11 +76,11 @@ class Inbound(Struct, kw_only=True, gc=False):
 
     def take_correlation(self, run: str | None = None) -> str:
         """What ties this to other facts: the correlation id, else the run, else the message."""
-        said = text_of(self.body.get("correlation_id"))
-        if said is None:
-            return run or self.delivery.message_id
-        del self.body["correlation_id"]
-        return said
+        body = self.body
+        if "correlation_id" in body and (said := text_of(body["correlation_id"])) is not None:
+            del body["correlation_id"]
+            return said
+        return run or self.delivery.message_id
 
     def rest(self) -> dict[str, Any]:
         """What no field has taken, and what was said around the body. To be asked once, when all is taken."""
@@ -94,15 +94,10 @@ class Inbound(Struct, kw_only=True, gc=False):
     ) -> Fact:
         """A fact of this message. One without a business key gets the transport's id (design 4)."""
         if fact_id is None:
-            here = self.delivery
-            fact_id = derive_id(*(self.identity or ("message", here.topic, here.message_id, self.index)))
-        return Fact(
-            stream=stream,
-            id=fact_id,
-            occurred_at=occurred_at,
-            correlation=correlation,
-            data=data,
-        )
+            here, identity = self.delivery, self.identity
+            said = ("message", here.topic, here.message_id, self.index) if identity is None else identity
+            fact_id = derive_id(*said)
+        return Fact(stream=stream, id=fact_id, occurred_at=occurred_at, correlation=correlation, data=data)
 
 
 def put(extra: dict[str, Any], key: str, said: Any) -> None:

@@ -78,8 +78,7 @@ def take_run(body: dict[str, Any]) -> str | None:
     """The id of the run, or None where the message names none. A `batch_id` is a run where nothing else is; it may
     stand in `metadata`, from which nothing is taken away."""
     for key in RUN_KEYS:
-        said = text_of(body.get(key))
-        if said is not None:
+        if key in body and (said := text_of(body[key])) is not None:
             del body[key]
             return said
     metadata = body.get("metadata")

@@ -21,6 +21,8 @@ BOUNDARIES = (
 )
 """Phase boundaries; gates have the same names."""
 
+_STATUSES = get_args(GameStatus)
+
 MEASURE_MAX = 1e15
 """Beyond it a float no longer counts in ones."""
 
@@ -90,7 +92,7 @@ _object = _rule(lambda said: type(said) is dict, "give an object")
 _instant = _rule(_is_instant, "give an RFC 3339 instant with its zone, such as 2026-01-17T00:30:00Z")
 _boundary = _rule(lambda said: said in BOUNDARIES, f"give one of {', '.join(BOUNDARIES)}")
 _action = _rule(lambda said: said in ("RUN", "SKIP", "ABORT"), "give RUN, SKIP or ABORT")
-_game_status = _rule(lambda said: said in get_args(GameStatus), f"give one of {', '.join(get_args(GameStatus))}")
+_game_status = _rule(lambda said: said in _STATUSES, f"give one of {', '.join(_STATUSES)}")
 
 _GAME = Fields(
     {"game_id": _text},

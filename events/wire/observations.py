@@ -121,11 +121,13 @@ def reply(inbound: Inbound) -> Fact:
 def progress(inbound: Inbound) -> Fact:
     """A player's prediction was asked for, or made (`predictions_generated`)."""
     body = inbound.body
-    form = "prediction-ready" if "predictions_generated" in body else "prediction-request"
+    made, form, wire_format = None, "prediction-request", "prediction_request"
+    if "predictions_generated" in body:
+        made = count("predictions_generated", body.pop("predictions_generated"), inbound.flags)
+        form, wire_format = "prediction-ready", "prediction_ready"
     subject = text_of(body.get("player_lookup"))
     if subject is not None:
         del body["player_lookup"]
-    made = count("predictions_generated", body.pop("predictions_generated", None), inbound.flags)
     game_date, basis = inbound.take_date()
     occurred_at = inbound.take_instant()
     run = take_run(body)
@@ -136,7 +138,7 @@ def progress(inbound: Inbound) -> Fact:
         subject=subject,
         count=made,
         run=run,
-        wire_format=form.replace("-", "_"),
+        wire_format=wire_format,
         date_basis=basis,
         flags=tuple(inbound.flags),
         extra=inbound.rest(),

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from events.wire.rejected import Rejection, shown
-from events.wire.topics import TopicSays
+from events.wire.topics import topic_says
 
 _DATASET_KEYS = ("output_dataset", "output_table", "source_table", "analytics_table")
 
 
-class Routing(Struct, frozen=True):
+class Routing(Struct, frozen=True, eq=False):
     """`zones` are the known sports with their leagues' time zones. `topics` names the sport of topics that do not begin
-    with one; an entry is a topic, the part of it before `/`, or the part up to `:` (`firestore:`)."""
+    with one; an entry is a topic, the part of it before `/`, or the part up to `:` (`firestore:`). One per process, and
+    the same only as itself: what follows from it is remembered."""
 
     zones: dict[str, ZoneInfo]
     topics: dict[str, str]
 
 
-def sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
+@lru_cache(maxsize=1024)
+def sport_of_topic(topic: str, routing: Routing) -> str | None:
     """The known sport that the topic names or is mapped to; None where it names none, or one that is not known."""
-    zones = routing.zones
+    says, zones = topic_says(topic), routing.zones
     if says.words and says.words[0] in zones:
         return says.words[0]
     for name in says.names:
@@ -33,13 +36,12 @@ def sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
     return next((word for word in says.words if word in zones), None)
 
 
-def take_sport(body: dict[str, Any], says: TopicSays, routing: Routing, flags: list[str]) -> str:
+def take_sport(body: dict[str, Any], topic: str, routing: Routing, flags: list[str]) -> str:
     """The sport of a message; `sport` leaves `body`. Notes `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
-    said = body.get("sport")
-    if said is None and says.words and says.words[0] in routing.zones:
-        return says.words[0]
-    by_topic = sport_of_topic(says, routing)
-    sport = (by_topic or _sport_of_dataset(body, routing)) if said is None else _known(said, routing)
+    said, by_topic = body.get("sport"), sport_of_topic(topic, routing)
+    if said is None and by_topic is not None:
+        return by_topic
+    sport = _sport_of_dataset(body, routing) if said is None else _known(said, routing)
     if sport is None:
         known = f"give `sport`, one of: {', '.join(sorted(routing.zones))}"
         what = "neither the message nor its topic says one" if said is None else f"`sport` is {shown(said)}"

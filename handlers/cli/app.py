@@ -15,16 +15,20 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from handlers.cli import day, definition, season
-from handlers.cli.alerts import alerts
+from handlers.cli import alerts, day, definition, dlq, heal, season, topics, warehouse
 from handlers.cli.demo import demo
+from handlers.cli.doctor import doctor
 from handlers.cli.health import health
 from handlers.cli.heartbeats import heartbeats
 from handlers.cli.ingest import ingest
+from handlers.cli.levels import levels
 from handlers.cli.portability import export, import_
 from handlers.cli.problems import KNOWN, Exit, Problem, problem_of
+from handlers.cli.reconcile import reconcile
 from handlers.cli.rejected import rejected
 from handlers.cli.replay import replay
+from handlers.cli.report import report
+from handlers.cli.serve import serve
 from handlers.cli.session import STDIN, Options, Session, Streams
 from handlers.cli.settings import settings
 from handlers.cli.tick import tick
@@ -33,11 +37,16 @@ from handlers.cli.verify import verify
 HELP = "Flight recorder and control tower for game-date data pipelines."
 
 VERBS: Mapping[str, Any] = {
+    "serve": serve,
     "ingest": ingest,
     "tick": tick,
     "day": day.app,
     "health": health,
-    "alerts": alerts,
+    "reconcile": reconcile,
+    "report": report,
+    "levels": levels,
+    "alerts": alerts.app,
+    "heal": heal.app,
     "rejected": rejected,
     "heartbeats": heartbeats,
     "replay": replay,
@@ -46,7 +55,11 @@ VERBS: Mapping[str, Any] = {
     "import": import_,
     "definition": definition.app,
     "season": season.app,
+    "warehouse": warehouse.app,
+    "topics": topics.app,
+    "dlq": dlq.app,
     "settings": settings,
+    "doctor": doctor,
     "demo": demo,
 }
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.text import Text
 
+from handlers import answers
+from handlers.answers import DateStatus
+from handlers.asked import version_or_instant
 from handlers.cli.act import act
-from handlers.cli.arguments import At, Date, In, Sport, game_date, version_or_instant
+from handlers.cli.arguments import At, Date, In, Sport, game_date
 from handlers.cli.day_text import print_day
 from handlers.cli.problems import Exit, Refused
-from handlers.cli.recorded import Recorded
 from handlers.cli.tables import cell, percent, table, when
-from projections.day import DayRow, day_row, day_show
-from projections.explain import explain
-from projections.timeline import TimelineEntry, timeline
+from projections.day import DayRow
+from projections.timeline import TimelineEntry
 from statemachine.alerts import RANK
-from statemachine.state import open_alerts
 
 app = App(name="day", help="Game dates: how they stand, what happened, and why.")
 app.command(act, name="act")
 
-STATUSES = ("scheduled", "active", "blocked", "parked", "complete", "no_games", "halted")
+STATUSES = get_args(DateStatus)
 
 From = Annotated[str | None, Parameter(name="--from", help="First game date.")]
 To = Annotated[str | None, Parameter(help="Last game date.")]
@@ -42,14 +42,8 @@ def list_(*, sport: Sport = None, from_: From = None, to: To = None, status: Sta
     for name in status:
         if name not in STATUSES:
             raise Refused(f"--status {name!r} is none", next_step=f"Give one of {', '.join(STATUSES)}.")
-    with session.reading() as store:
-        rows = [
-            day_row(state, definition)
-            for state, definition in Recorded(session, store).days()
-            if wanted in (None, state.sport)
-            and first <= state.game_date <= last
-            and (not status or state.status in status)
-        ]
+    with session.asking() as recorded:
+        rows = answers.day_rows(recorded, sport=wanted, first=first, last=last, statuses=status)
     session.answer(rows, lambda console: _print_rows(console, rows))
     return Exit.HEALTHY
 
@@ -58,11 +52,10 @@ def list_(*, sport: Sport = None, from_: From = None, to: To = None, status: Sta
 def show(date: Date, /, *, sport: Sport = None, at: At = None, session: In) -> int:
     """How a date stands: cycles, gates with their numbers, alerts, heals, the next deadline."""
     ruling = session.sport(sport)
-    with session.reading() as store:
-        known = Recorded(session, store).day(ruling, game_date(session, ruling, date), version_or_instant(at, "--at"))
-    shown = day_show(known.state, known.definition, head_hash=known.hash)
+    with session.asking() as recorded:
+        shown = answers.day(recorded, ruling, game_date(session, ruling, date), version_or_instant(at, "--at"))
     session.answer(shown, lambda console: print_day(console, shown))
-    worst = max((RANK[alert.severity] for alert in open_alerts(known.state)), default=-1)
+    worst = max((RANK[alert.severity] for alert in shown.alerts if alert.resolved_at is None), default=-1)
     if worst >= RANK["critical"]:
         return Exit.CRITICAL
     return Exit.WARNING if worst >= RANK["warning"] else Exit.HEALTHY
@@ -72,11 +65,8 @@ def show(date: Date, /, *, sport: Sport = None, at: At = None, session: In) -> i
 def timeline_(date: Date, /, *, sport: Sport = None, at: At = None, session: In) -> int:
     """Everything that happened to a date, event by event."""
     ruling = session.sport(sport)
-    with session.reading() as store:
-        events = Recorded(session, store).history(
-            ruling, game_date(session, ruling, date), version_or_instant(at, "--at")
-        )
-    entries = timeline(events)
+    with session.asking() as recorded:
+        entries = answers.events(recorded, ruling, game_date(session, ruling, date), version_or_instant(at, "--at"))
     session.answer(entries, lambda console: print_timeline(console, entries))
     return Exit.HEALTHY
 
@@ -85,13 +75,9 @@ def timeline_(date: Date, /, *, sport: Sport = None, at: At = None, session: In)
 def explain_(date: Date, /, *, sport: Sport = None, at: At = None, session: In) -> int:
     """Why a date stands as it does: the shortest chain of events and numbers that forced it."""
     ruling = session.sport(sport)
-    with session.reading() as store:
-        recorded = Recorded(session, store)
-        events = recorded.history(ruling, game_date(session, ruling, date), version_or_instant(at, "--at"))
-        if not events:
-            raise Refused(f"nothing was known of {date} then", next_step="Ask for a later instant.")
-        known = recorded.day(ruling, events[0].stream.split("/")[1], events[-1].version)
-    explanation = explain(events, known.definition)
+    day = game_date(session, ruling, date)
+    with session.asking() as recorded:
+        explanation = answers.explanation(recorded, ruling, day, version_or_instant(at, "--at"))
     session.answer(explanation, lambda console: console.print(explanation.text, soft_wrap=True, markup=False))
     return Exit.HEALTHY
 

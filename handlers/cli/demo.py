@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from handlers.cli.arguments import In
-from handlers.cli.problems import Refused
+from handlers.cli.problems import ChannelUnavailable, Refused
+from handlers.emulators import EmulatorMissing
 
 DIRECTORY = "build/demo"
 
@@ -18,7 +19,12 @@ Directory = Annotated[str, Parameter(help="Where its store, messages and command
 Picture = Annotated[str | None, Parameter(help="Draw the summary into this SVG file, too.")]
 
 
-def demo(*, directory: Directory = DIRECTORY, picture: Picture = None, session: In) -> int:
+Emulators = Annotated[bool, Parameter(help="By way of Google's emulators of Pub/Sub and Firestore.", negative="")]
+
+
+def demo(
+    *, directory: Directory = DIRECTORY, picture: Picture = None, emulators: Emulators = False, session: In
+) -> int:
     """Replay the week of 13 to 19 January 2026 and show when each problem would have been known."""
     from handlers.demo import run_demo  # noqa: PLC0415 - its tables and facts are for this verb alone
 
@@ -32,7 +38,10 @@ def demo(*, directory: Directory = DIRECTORY, picture: Picture = None, session: 
             picture_file=None if picture is None else Path(picture),
             stdout=out,
             console=console,
+            emulators=emulators,
         )
+    except EmulatorMissing as error:
+        raise ChannelUnavailable(error.reason, next_step=error.next_step) from error
     except OSError as error:
         step = "Name another folder with --directory."
         raise Refused(f"{error.filename or directory} cannot be used: {error.strerror}", next_step=step) from error

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.text import Text
+from typing import Annotated
 
-from handlers.cli.arguments import In, Now, now_of
-from handlers.cli.recorded import Recorded
-from handlers.cli.tables import cell, table, when
-from projections.health import Health
-from projections.health import health as health_of
+from cyclopts import Parameter
+
+from handlers.cli.arguments import In, Now, Sport
+from handlers.cli.health_text import print_health
+from handlers.cli.span import Dates, Then, instants, span_of
+from handlers.reviews import season_health
+
+All = Annotated[bool, Parameter(name="--all", help="Every finding, not only the worst of each date.", negative="")]
 
 
-def health(*, now: Now = None, session: In) -> int:
+def health(
+    dates: Dates = None, /, *, sport: Sport = None, now: Now = None, at: Then = None, all_: All = False, session: In
+) -> int:
     """Whether all is well, and what to do where it is not; the exit code says it too."""
-    at = now_of(session, now)
-    with session.reading() as store:
-        recorded = Recorded(session, store)
-        found = health_of(recorded.days(), recorded.controls(), now=at)
-    session.answer(found, lambda console: _print(console, found))
+    span = span_of(session, sport, dates)
+    present, then = instants(session, now, at)
+    with session.asking() as recorded:
+        found = season_health(recorded, present, span, at=then)
+    session.answer(found, lambda console: print_health(console, found, every_finding=all_))
     return found.exit_code
-
-
-def _print(console: Console, found: Health) -> None:
-    console.print(Text.assemble(cell(found.status), f" at {when(found.at)}"))
-    for sport, contracts in found.season.items():
-        counts = ", ".join(f"{count} {name}" for name, count in contracts.items() if count)
-        console.print(f"{sport}: {counts}", markup=False)
-    if found.findings:
-        rows = [
-            (item.status, item.sport, item.game_date, item.check, when(item.since), item.reason, item.next_step)
-            for item in found.findings
-        ]
-        console.print(table("status", "sport", "date", "check", "since", "why", "what to do", rows=rows))

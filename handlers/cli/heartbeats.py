@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from handlers.answers import beats
 from handlers.cli.arguments import In, Now, now_of
 from handlers.cli.problems import Exit
-from handlers.cli.recorded import Recorded
 from handlers.cli.tables import table, when
 from projections.heartbeats import Heartbeat
-from projections.heartbeats import heartbeats as heartbeats_of
 
 
 def heartbeats(*, now: Now = None, session: In) -> int:
     """Runs by their last heartbeat, the dead first."""
     at = now_of(session, now)
-    with session.reading() as store:
-        found = heartbeats_of(Recorded(session, store).pulses(), now=at)
+    with session.asking() as recorded:
+        found = beats(recorded, at)
     session.answer(found, lambda console: _print(console, found))
     conditions = {beat.condition for beat in found}
     if "dead" in conditions:

@@ -11,7 +11,8 @@ from msgspec import Struct
 from rich.console import Console
 
 from events.store import StoreError
-from handlers.cli.arguments import Commands, In, InputFile, instant
+from handlers.asked import instant
+from handlers.cli.arguments import Commands, In, InputFile
 from handlers.cli.problems import Exit, Refused
 from handlers.cli.session import STDIN, Session
 from handlers.cli.tables import facts

@@ -14,14 +14,29 @@ from msgspec import Struct
 
 from events.codec import CorruptEvent
 from events.store import CorruptStore, DuplicateEvent, StoreError
+from handlers.asked import CannotListen, Refused
 from handlers.definitions import DefinitionErrors
 from handlers.export_format import ExportUnreadable
 from handlers.portability import StoreConflict
+from handlers.pubsub.unavailable import PubsubUnavailable
 from handlers.schedule_file import ScheduleInvalid
 from handlers.settings import SettingsInvalid
 from handlers.stores import StoreNameInvalid
+from handlers.warehouse.engine import WarehouseError
+from handlers.warehouse.opening import WarehouseNameInvalid
 from projections.history import NoSuchVersion
 from statemachine.operators import CommandNotAllowed
+
+__all__ = [
+    "EXIT_CODES",
+    "KNOWN",
+    "ChannelUnavailable",
+    "Exit",
+    "InputUnreadable",
+    "Problem",
+    "Refused",
+    "problem_of",
+]
 
 
 class Exit(IntEnum):
@@ -35,19 +50,6 @@ class Exit(IntEnum):
     UNAVAILABLE = 69
     INTERNAL = 70
     INTERRUPTED = 130
-
-
-class Refused(Exception):
-    """A command that cannot be done as it was typed, or not here."""
-
-    code = "wrong_usage"
-
-    def __init__(self, what: str, *, next_step: str) -> None:
-        self.what, self.next_step = what, next_step
-        super().__init__(what, next_step)
-
-    def __str__(self) -> str:
-        return f"{self.what}. {self.next_step}"
 
 
 class InputUnreadable(Refused):
@@ -65,10 +67,14 @@ class ChannelUnavailable(Refused):
 EXIT_CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (InputUnreadable, Exit.UNREADABLE),
     (ChannelUnavailable, Exit.UNAVAILABLE),
+    (PubsubUnavailable, Exit.UNAVAILABLE),
+    (CannotListen, Exit.UNAVAILABLE),
     (Refused, Exit.USAGE),
     (CycloptsError, Exit.USAGE),
     (SettingsInvalid, Exit.USAGE),
     (StoreNameInvalid, Exit.USAGE),
+    (WarehouseNameInvalid, Exit.USAGE),
+    (WarehouseError, Exit.UNAVAILABLE),
     (StoreConflict, Exit.USAGE),
     (CommandNotAllowed, Exit.USAGE),
     (NoSuchVersion, Exit.USAGE),

@@ -5,20 +5,17 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from handlers.answers import rejections
 from handlers.cli.arguments import In
 from handlers.cli.problems import Exit
-from handlers.cli.recorded import Recorded
 from handlers.cli.tables import table, when
 from projections.rejected import Rejections
-from projections.rejected import rejected as rejections
 
 
 def rejected(*, session: In) -> int:
     """Messages that could not be understood, by what was wrong with them; their bytes are kept."""
-    with session.reading() as store:
-        recorded = Recorded(session, store)
-        streams = [state.stream for state in recorded.controls()]
-        found = rejections(event for stream in streams for event in recorded.events(stream))
+    with session.asking() as recorded:
+        found = rejections(recorded)
     session.answer(found, lambda console: _print(console, found))
     return Exit.WARNING if found else Exit.HEALTHY
 

@@ -10,9 +10,9 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from handlers.cli.arguments import Date, In, Sport, game_date, version_or_instant
+from handlers.asked import version_or_instant
+from handlers.cli.arguments import Date, In, Sport, game_date
 from handlers.cli.problems import Exit, Refused
-from handlers.cli.recorded import Recorded
 from handlers.cli.session import Session
 from handlers.cli.tables import when
 from projections.history import Step, steps
@@ -28,10 +28,9 @@ def replay(
     if step and (session.options.json or not session.console.is_terminal or not sys.stdin.isatty()):
         raise Refused("--step waits for a key and there is no terminal", next_step="Leave --step away.")
     ruling = session.sport(sport)
-    with session.reading() as store:
-        events = Recorded(session, store).history(
-            ruling, game_date(session, ruling, date), version_or_instant(until, "--until")
-        )
+    day = game_date(session, ruling, date)
+    with session.asking() as recorded:
+        events = recorded.history(ruling, day, version_or_instant(until, "--until"))
     found = list(steps(events))
     session.answer(found, lambda console: _print(console, found, session, wait=step))
     return Exit.HEALTHY

@@ -12,7 +12,8 @@ from cyclopts import App, Parameter
 from msgspec import Struct
 from rich.console import Console
 
-from handlers.cli.arguments import In, InputFile, Sport, instant
+from handlers.asked import instant
+from handlers.cli.arguments import In, InputFile, Sport
 from handlers.cli.problems import Exit
 from handlers.cli.session import Session
 from handlers.cli.tables import facts, table

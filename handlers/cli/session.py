@@ -27,6 +27,7 @@ from handlers.cli.watching import Watch, watched
 from handlers.definitions import load
 from handlers.dispatch import FileChannel, dispatch
 from handlers.lines import Readable
+from handlers.recorded import Recorded
 from handlers.recorder import Recorder, Tally
 from handlers.settings import Settings
 from handlers.stores import open_store, store_name
@@ -112,6 +113,16 @@ class Session:
             yield store
 
     @contextmanager
+    def asking(self) -> Iterator[Recorded]:
+        """What the store has recorded."""
+        with self.reading() as store:
+            yield self.recorded(store)
+
+    def recorded(self, store: Store) -> Recorded:
+        """What `store` has recorded, with the definitions of this session."""
+        return Recorded(store, self.definitions, place=self.store)
+
+    @contextmanager
     def reading_if_there(self) -> Iterator[Store]:
         """The store, for reading; an empty one where there is none yet."""
         path = store_name(self.store).path
@@ -140,14 +151,13 @@ class Session:
     def sending(self, recorder: Recorder, file: str | None) -> Iterator[Callable[[datetime], Tally]]:
         """Lets pending commands leave into `file`, else into that of the settings, else into one beside the store. The
         file is made when there is something to write."""
-        path = Path(file) if file is not None else self.settings.commands or store_name(self.store).commands
         channel: FileChannel | None = None
 
         def send(now: datetime) -> Tally:
             nonlocal channel
             if not recorder.store.pending(1):
                 return Tally()
-            channel = channel or _channel(path)
+            channel = channel or self.command_file(file)
             return dispatch(recorder, channel, now)
 
         try:
@@ -155,6 +165,15 @@ class Session:
         finally:
             if channel is not None:
                 channel.close()
+
+    def command_file(self, file: str | None) -> FileChannel:
+        """The file that commands go to: `file`, else that of the settings, else one beside the store."""
+        path = Path(file) if file is not None else self.settings.commands or store_name(self.store).commands
+        try:
+            return FileChannel(path)
+        except OSError as error:
+            step = "Name another with --commands; the commands wait in the store."
+            raise ChannelUnavailable(f"{path} cannot be written: {error.strerror}", next_step=step) from error
 
     @contextmanager
     def input(self, file: str) -> Iterator[Readable]:
@@ -229,11 +248,3 @@ def opened(file: str) -> Iterator[Any]:
         raise InputUnreadable(f"{file} cannot be read: {reason}", next_step="Name a file that is there.") from error
     with stream:
         yield stream
-
-
-def _channel(path: Path) -> FileChannel:
-    try:
-        return FileChannel(path)
-    except OSError as error:
-        step = "Name another with --commands; the commands wait in the store."
-        raise ChannelUnavailable(f"{path} cannot be written: {error.strerror}", next_step=step) from error

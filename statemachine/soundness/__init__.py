@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from statemachine.definition import Definition
 from statemachine.soundness.places import Finding, Place, Rule, did_you_mean, shown
+from statemachine.soundness.probes import PROBE_RULES
 from statemachine.soundness.references import REFERENCE_RULES
 from statemachine.soundness.values import VALUE_RULES
 
-RULES = (*REFERENCE_RULES, *VALUE_RULES)
+RULES = (*REFERENCE_RULES, *PROBE_RULES, *VALUE_RULES)
 
 
 def findings(definition: Definition, rules: tuple[Rule, ...] = RULES) -> list[Finding]:

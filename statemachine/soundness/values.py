@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from statemachine.definition import CheckSpec, Definition, Due, Heal, Processor, Step, Wait
+from statemachine.definition import CheckSpec, Definition, Due, Heal, Probe, Processor, Step, Wait
 from statemachine.soundness.places import Finding, Place, Rule, checks, steps, taken
 
 SEVERITIES = ("info", "warning", "critical")
@@ -65,9 +65,10 @@ def _topics_are_of_the_sport(definition: Definition) -> Iterator[Finding]:
 
 
 def _dates_bound_something(definition: Definition) -> Iterator[Finding]:
-    bounded: list[tuple[Place, Processor | Heal]] = [
+    bounded: list[tuple[Place, Processor | Heal | Probe]] = [
         *((("processors", at), processor) for at, processor in enumerate(definition.processors)),
         *((("heals", at), heal) for at, heal in enumerate(definition.heals)),
+        *((("probes", at), probe) for at, probe in enumerate(definition.probes)),
     ]
     for place, item in bounded:
         wrong = list(_no_dates(item, place))
@@ -76,7 +77,7 @@ def _dates_bound_something(definition: Definition) -> Iterator[Finding]:
             yield (*place, "until"), f"`until` {item.until} is not after `since` {item.since}: no date is left"
 
 
-def _no_dates(item: Processor | Heal, place: Place) -> Iterator[Finding]:
+def _no_dates(item: Processor | Heal | Probe, place: Place) -> Iterator[Finding]:
     for key in ("since", "until"):
         text = getattr(item, key)
         if text is not None and not _is_date(text):
@@ -116,6 +117,8 @@ def _spans_are_not_empty(definition: Definition) -> Iterator[Finding]:
         positive += [(("gates", at, "recheck_minutes", i), m) for i, m in enumerate(gate.recheck_minutes)]
     for at, heal in enumerate(definition.heals):
         positive += [(("heals", at, key), getattr(heal, key)) for key in ("cap", "cool_down_minutes", "verify_minutes")]
+    for at, probe in enumerate(definition.probes):
+        positive += [(("probes", at, key), getattr(probe, key)) for key in ("timeout_seconds", "bytes_max")]
     for key, value in msgspec.structs.asdict(definition.client).items():
         positive += [(("client", key), value)] if not isinstance(value, bool) else []
     for place, number in positive:

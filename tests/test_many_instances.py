@@ -1,0 +1,282 @@
+"""Many instances on one Firestore and one Pub/Sub, killed at random while the store fails for a while: nothing is lost,
+nothing is decided twice, and what they came to together is what one would have come to.
+
+The storm is small here and as long as one likes with TIPOFF_SOAK_ROUNDS (`make soak`).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+import pytest
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.catalogue import CommandRequested, CompletionRecorded, is_input
+from events.memory import MemoryStore
+from events.store import Store
+from events.wire import Delivery, Routing, from_line, read
+from handlers.definitions import load
+from handlers.ingest import routing_of
+from handlers.pubsub.wanted import is_topic, sources, subscription_of
+from handlers.recorder import Recorder
+from handlers.stores import open_store
+from handlers.verification import verify
+from statemachine.definition import Definition
+from tests.command_line import tipoff
+from tests.fleet import Fleet, fleet
+from tests.proxy import Proxy, proxied
+from tests.waiting import until
+
+ROUNDS = int(os.environ.get("TIPOFF_SOAK_ROUNDS", "1"))
+INSTANCES = 3
+KILL_EVERY_SECONDS = 4.0
+OUTAGE_SECONDS = 4.0
+DUPLICATE_SHARE = 0.15
+PUSHED_SHARE = 0.5
+REORDERED_WITHIN = 40
+"""Messages that may overtake each other."""
+
+PROJECT = "tipoff-fleet"
+PATIENCE_SECONDS = 180.0
+
+
+class Sent(Struct):
+    """A message that was sent: as the service will have seen it, `message_id` and all."""
+
+    delivery: Delivery
+    pushed: bool
+
+
+@pytest.fixture(scope="module")
+def messages(tmp_path_factory: pytest.TempPathFactory) -> list[Delivery]:
+    """The recorded week, as far as it came over Pub/Sub topics."""
+    folder = tmp_path_factory.mktemp("week")
+    demo = tipoff("demo", "--directory", folder, "--json")
+    assert demo.code in (0, 1, 2), demo.err
+    lines = (folder / "messages.jsonl").read_bytes().splitlines()
+    return [delivery for delivery in map(from_line, lines) if is_topic(delivery.topic)]
+
+
+@pytest.fixture
+def environ(
+    firestore_host: str, pubsub_host: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[dict[str, str], Proxy]]:
+    """What the instances are told; their way to Firestore can be cut."""
+    with proxied(firestore_host) as proxy:
+        said = {
+            "TIPOFF_STORE": f"firestore:{PROJECT}",
+            "TIPOFF_DEFINITIONS": "nba",
+            "TIPOFF_PUBSUB_PROJECT": PROJECT,
+            "TIPOFF_TICK_SECONDS": "1",
+            "TIPOFF_LOG": "off",
+            "PUBSUB_EMULATOR_HOST": pubsub_host,
+        }
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", pubsub_host)
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+        yield {**said, "FIRESTORE_EMULATOR_HOST": proxy.address}, proxy
+
+
+def shuffled(messages: Sequence[Delivery], rng: Random) -> list[Delivery]:
+    """The messages, some of them twice, in an order that a careless broker would choose."""
+    again = [message for message in messages if rng.random() < DUPLICATE_SHARE]
+    placed = [(index + rng.uniform(0, REORDERED_WITHIN), message) for index, message in enumerate(messages)]
+    placed += [(rng.uniform(0, len(messages)), message) for message in again]
+    return [message for _, message in sorted(placed, key=lambda item: item[0])]
+
+
+class Sender:
+    """Sends messages over push, or pull where the service pulls their topic, until each is taken by somebody."""
+
+    def __init__(self, fleet: Fleet, publisher: PublisherClient, topics: frozenset[str], rng: Random) -> None:
+        self._fleet = fleet
+        self._topics = topics
+        self._publisher = publisher
+        self._rng = rng
+        self._http = httpx.Client(timeout=15)
+
+    def send(self, message: Delivery) -> Sent:
+        """One message, one way or the other."""
+        pushed = message.topic not in self._topics or self._rng.random() < PUSHED_SHARE
+        return self._push(message) if pushed else self._publish(message)
+
+    def close(self) -> None:
+        """Nothing more is sent."""
+        self._http.close()
+
+    def _publish(self, message: Delivery) -> Sent:
+        topic = self._publisher.topic_path(PROJECT, message.topic)
+        message_id = self._publisher.publish(topic, message.data, **message.attributes).result(60)
+        return Sent(replace(message, message_id=message_id), pushed=False)
+
+    def _push(self, message: Delivery) -> Sent:
+        body = {
+            "message": {
+                "messageId": message.message_id,
+                "publishTime": message.published_at.isoformat(),
+                "attributes": message.attributes,
+                "data": base64.b64encode(message.data).decode(),
+            },
+            "subscription": f"projects/{PROJECT}/subscriptions/{subscription_of(message.topic)}",
+        }
+        until(
+            lambda: self._taken(body),
+            seconds=PATIENCE_SECONDS,
+            every_seconds=0.1,
+            what=f"somebody who takes {message.message_id}",
+        )
+        return Sent(message, pushed=True)
+
+    def _taken(self, body: dict[str, Any]) -> bool:
+        instance = self._rng.choice(self._fleet.instances)
+        try:
+            answer = self._http.post(f"{instance.url}/v1/pubsub/push", json=body)
+        except httpx.TransportError:
+            return False
+        assert answer.status_code in (204, 429, 503), answer.text
+        return answer.status_code == httpx.codes.NO_CONTENT
+
+
+class Chaos:
+    """Kills an instance every few seconds and cuts the way to the store once, while it runs."""
+
+    def __init__(self, fleet: Fleet, proxy: Proxy, rng: Random) -> None:
+        self._fleet, self._proxy, self._rng = fleet, proxy, rng
+        self._over = Event()
+        self._thread = Thread(target=self._run, name="chaos")
+
+    def __enter__(self) -> Chaos:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join(60)
+        self._proxy.mend()
+
+    def _run(self) -> None:
+        turn = 0
+        while not self._over.wait(KILL_EVERY_SECONDS):
+            turn += 1
+            if turn % 3 == 1:
+                self._proxy.cut()
+                self._over.wait(OUTAGE_SECONDS)
+                self._proxy.mend()
+            else:
+                self._fleet.replace(self._rng.choice(self._fleet.instances))
+
+
+def listening(subscriber: SubscriberClient, topics: Sequence[str]) -> dict[str, str]:
+    """A subscription of a consumer to each topic of commands, by topic."""
+    found = {topic: subscriber.subscription_path(PROJECT, f"consumer-{topic}") for topic in topics}
+    for topic, name in found.items():
+        subscriber.create_subscription(name=name, topic=subscriber.topic_path(PROJECT, topic))
+    return found
+
+
+def heard(subscriber: SubscriberClient, subscriptions: Sequence[str]) -> set[str]:
+    """The ids of all commands that consumers have been sent."""
+    ids: set[str] = set()
+    for name in subscriptions:
+        while True:
+            pulled = subscriber.pull(subscription=name, max_messages=500, return_immediately=True, timeout=20)
+            if not pulled.received_messages:
+                break
+            ids |= {received.message.attributes["command_id"] for received in pulled.received_messages}
+            subscriber.acknowledge(subscription=name, ack_ids=[item.ack_id for item in pulled.received_messages])
+    return ids
+
+
+def facts_in(sent: Sequence[Sent], routing: Routing) -> set[tuple[str, str]]:
+    """Stream and id of every fact in the messages."""
+    now = datetime.now(UTC)
+    return {(fact.stream, fact.id) for item in sent for fact in read(item.delivery, routing, received_at=now)}
+
+
+def recorded(store: Store) -> Counter[tuple[str, str]]:
+    """How often each input stands in the log."""
+    return Counter((stored.stream, event.id) for stored in store.read_all() if is_input(event := stored.event()))
+
+
+def completed(store: Store) -> set[tuple[str, str, str | None, str]]:
+    """What the log says was completed: date, phase, processor, status."""
+    return {
+        (stored.stream, data.phase, data.processor, data.status)
+        for stored in store.read_all()
+        if isinstance(data := stored.event().data, CompletionRecorded)
+    }
+
+
+def alone(sent: Sequence[Sent], definition: Definition, routing: Routing) -> Store:
+    """The store of a single instance that was sent the same messages."""
+    store = MemoryStore()
+    recorder = Recorder(store, {definition.sport: definition})
+    now = datetime.now(UTC)
+    for item in sent:
+        recorder.record([(fact, now) for fact in read(item.delivery, routing, received_at=now)])
+    return store
+
+
+def test_a_fleet_that_is_killed_at_random_loses_nothing_and_decides_nothing_twice(
+    messages: list[Delivery], environ: tuple[dict[str, str], Proxy], tmp_path: Path
+):
+    said, proxy = environ
+    rng = Random(20260116)
+    definition = load("nba")
+    routing = routing_of([definition])
+    pulled = frozenset(source.topic for source in sources([definition]))
+    applied = tipoff("topics", "apply", environ={**os.environ, **said})
+    assert applied.code in (0, 1), applied.err  # 1: nobody listens to commands yet
+
+    with ExitStack() as stack:
+        subscriber = stack.enter_context(SubscriberClient())
+        commands = listening(subscriber, sorted({spec.topic for phase in definition.phases for spec in phase.commands}))
+        instances = stack.enter_context(fleet(said, tmp_path))
+        instances.grow(INSTANCES)
+        instances.settle()
+        sender = stack.enter_context(closing(Sender(instances, PublisherClient(), pulled, rng)))
+        sent: list[Sent] = []
+        with Chaos(instances, proxy, rng), ThreadPoolExecutor(8) as pool:
+            for _ in range(ROUNDS):
+                sent += pool.map(sender.send, shuffled(messages, rng))
+        store = stack.enter_context(open_store(said["TIPOFF_STORE"], create=False))
+        single = alone(sent, definition, routing)
+        wanted = facts_in(sent, routing) & recorded(single).keys()
+
+        until(
+            lambda: recorded(store).keys() >= wanted, seconds=PATIENCE_SECONDS, every_seconds=2, what="all in the log"
+        )
+        until(lambda: only_elsewhere(store), seconds=PATIENCE_SECONDS, what="no command for a topic in the outbox")
+        instances.settle()
+        codes = instances.stop()
+        found = verify(store)
+        asked = [
+            data
+            for stored in store.read_all()
+            if isinstance(data := stored.event().data, CommandRequested) and data.kind == "trigger"
+        ]
+
+        assert codes == [0] * INSTANCES
+        assert instances.killed > 0
+        assert found.findings == ()
+        assert max(recorded(store).values()) == 1
+        assert max(Counter((data.command_id, data.attempt) for data in asked).values()) == 1
+        assert {data.command_id for data in asked} <= heard(subscriber, list(commands.values()))
+        assert completed(store) == completed(single)
+
+
+def only_elsewhere(store: Store) -> bool:
+    """Whether no command for a Pub/Sub topic waits to be sent."""
+    return not any(is_topic(pending.command.topic) for pending in store.pending())

@@ -1,0 +1,99 @@
+"""DuckDB keeps what a warehouse promises, and what belongs to a file: who holds it, what a query may reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handlers.warehouse.dialect import for_duckdb
+from handlers.warehouse.engine import WarehouseUnavailable
+from handlers.warehouse.in_duckdb import DuckDBWarehouse
+from tests.contract_warehouse import ExportContract, MeasuringContract, ViewContract, agree, asked_alone, query
+from tests.pipeline_tables import DATES, Tables, tables
+
+SCHEMAS = ("asked", "nba_raw", "nba_analytics", "nba_precompute", "nba_predictions")
+
+
+class DuckDBPlace:
+    """A DuckDB file with the schemas of a pipeline."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.warehouse = DuckDBWarehouse(path)
+        with duckdb.connect(path) as connection:
+            for schema in SCHEMAS:
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+
+    def run(self, statements: Sequence[str]) -> None:
+        with duckdb.connect(self.path) as connection:
+            connection.begin()
+            for statement in statements:
+                connection.execute(for_duckdb(statement))
+            connection.commit()
+
+    def tables(self) -> set[str]:
+        with duckdb.connect(self.path) as connection:
+            found = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'tipoff'"
+            return {name for (name,) in connection.execute(found).fetchall()}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> DuckDBPlace:
+    return DuckDBPlace(tmp_path / "warehouse.duckdb")
+
+
+class TestMeasuring(MeasuringContract):
+    pass
+
+
+class TestExport(ExportContract):
+    pass
+
+
+class TestViews(ViewContract):
+    pass
+
+
+@settings(max_examples=25)  # each makes ten tables in a file of its own
+@given(tables(), st.sampled_from(DATES))
+def test_a_measure_is_what_counting_by_hand_gives(found: Tables, day: date):
+    with TemporaryDirectory() as folder:
+        agree(DuckDBPlace(Path(folder) / "warehouse.duckdb"), found, [day])
+
+
+def test_a_query_that_takes_too_long_is_stopped_and_is_an_error(place: DuckDBPlace):
+    place.run(["CREATE TABLE asked.n AS SELECT n FROM UNNEST(GENERATE_ARRAY(1, 20000)) AS n"])
+    endless = (
+        "SELECT SUM(a.n * b.n * c.n) FROM asked.n AS a, asked.n AS b, asked.n AS c WHERE DATE '2026-01-16' = @game_date"
+    )
+
+    answer = asked_alone(place, endless, timeout_seconds=1)
+
+    assert answer.error == "no answer within 1 s"
+
+
+def test_a_query_reaches_nothing_outside_of_the_file(place: DuckDBPlace, tmp_path: Path):
+    (tmp_path / "secret.csv").write_text("n\n1\n")
+
+    answer = asked_alone(place, f"SELECT COUNT(*) FROM `{tmp_path / 'secret.csv'}` WHERE @sport = 'nba'")
+
+    assert "disabled" in str(answer.error)
+
+
+def test_a_file_that_is_missing_or_somebody_elses_is_unavailable_and_no_number(tmp_path: Path):
+    missing = DuckDBWarehouse(tmp_path / "missing.duckdb")
+    foreign = tmp_path / "foreign.duckdb"
+    foreign.write_bytes(b"no database" * 1000)
+
+    for warehouse in (missing, DuckDBWarehouse(foreign)):
+        with pytest.raises(WarehouseUnavailable, match="is unavailable") as caught:
+            warehouse.measure([query("SELECT 1 FROM asked.t WHERE @game_date IS NULL")])
+        assert caught.value.code == "warehouse_unavailable"
+    assert not (tmp_path / "missing.duckdb").exists()
