@@ -105,8 +105,7 @@ class ProgressReported(Said, frozen=True, kw_only=True, omit_defaults=True, tag_
 
 
 class BeatRecorded(Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="beat_recorded"):
-    """A heartbeat of a run, on the pulse stream. `beat_at` is the sender's instant; `ended` is the final status where
-    the beat was the last one."""
+    """A heartbeat of a run, on the pulse stream, at the sender's instant. `ended`: the final status, in the last one."""
 
     phase: str | None
     published_name: str
@@ -171,13 +170,14 @@ class CommandFailed(Struct, frozen=True, kw_only=True, tag_field="type", tag="co
 
 
 class PulseChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="pulse_changed"):
-    """What the pulse stream concluded about a run: `stale`, `dead` or `back`."""
+    """What the pulse stream concluded about a run. `together` runs of its phase fell silent at once, and none beat on."""
 
     published_name: str
     condition: Literal["stale", "dead", "back"]
     last_beat_at: datetime
     run: str | None = None
     processor: str | None = None
+    together: int = 0
 
 
 class WorkflowDecided(Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="workflow_decided"):

@@ -44,6 +44,9 @@ from statemachine.schedule import compare
 from statemachine.state import DateState, has_no_games
 from statemachine.turn import Turn
 
+SILENT_TOGETHER_MIN = 2
+"""Runs that have to fall silent together before it is said of their service: one alone may well have died."""
+
 DEADLINES_PER_TICK_MAX = 500
 """A bound on what one tick may act on; the rest comes with the next tick."""
 
@@ -127,7 +130,7 @@ def _completion(turn: Turn, data: CompletionRecorded) -> None:
     after = turn.state.work.get(f"{cycle}/{data.phase}/{processor}")
     if after is None or cycle is None:
         return
-    _storm(turn, processor, len(after.run_seconds))
+    _storm(turn, data.phase, processor)
     if before is None or before.done_at != after.done_at:
         _progressed(turn, cycle, data.phase, processor, first=before is None or before.done_at is None)
 
@@ -173,7 +176,7 @@ def _started(turn: Turn, data: RunStarted) -> None:
         _unmapped(turn, data.phase, data.published_name)
     if processor is None or cycle is None:
         return
-    _storm(turn, processor, len(turn.state.work[f"{cycle}/{data.phase}/{processor}"].run_seconds))
+    _storm(turn, data.phase, processor)
     at = turn.state.cycles.get(cycle)
     if at is not None and at.state == f"{data.phase}_waiting":
         settle_cycle(turn, turn.definition.cycle_of[cycle])
@@ -209,9 +212,10 @@ def _unmapped(turn: Turn, phase: str, name: str) -> None:
     raise_alert(turn, "unmapped_processor", "warning", detail, subject=name)
 
 
-def _storm(turn: Turn, processor: str, remembered: int) -> None:
+def _storm(turn: Turn, phase: str, processor: str) -> None:
     rules = turn.definition.alerts
-    if remembered <= rules.run_storm_runs:
+    found = (turn.state.work.get(f"{cycle.name}/{phase}/{processor}") for cycle in turn.definition.cycles)
+    if sum([len(work.run_seconds) for work in found if work is not None]) <= rules.run_storm_runs:
         return
     runs = runs_within(turn, processor, timedelta(minutes=rules.run_storm_minutes))
     if runs > rules.run_storm_runs:
@@ -288,11 +292,30 @@ def _pulse(turn: Turn, data: PulseChanged) -> None:
     if data.condition == "back":
         resolve(turn, "processor_dead", f"{processor} beats again", processor)
         resolve(turn, "processor_stale", f"{processor} beats again", processor)
+        known = turn.definition.processor_of.get(processor)
+        if known is not None:
+            resolve(turn, "heartbeats_silent", f"{processor} beats again", known.phase)
+    elif not finished and _all_are_silent(turn, data, processor):
+        phase = turn.definition.processor_of[processor].phase
+        detail = f"{phase}: {data.together} runs stopped beating at {data.last_beat_at.isoformat()}, and runs complete"
+        raise_alert(turn, "heartbeats_silent", "warning", detail, subject=phase)
     elif not finished:
         dead = data.condition == "dead"
         cause = "processor_dead" if dead else "processor_stale"
         detail = f"{processor}: last beat of run {data.run} at {data.last_beat_at.isoformat()}"
         raise_alert(turn, cause, "critical" if dead else "warning", detail, subject=processor)
+
+
+def _all_are_silent(turn: Turn, data: PulseChanged, processor: str) -> bool:
+    """True where all of a phase fell silent together while its completions go on: what is broken is not the run
+    (incident I10)."""
+    known = turn.definition.processor_of.get(processor)
+    if data.together < SILENT_TOGETHER_MIN or known is None:
+        return False
+    return any(
+        key.split("/")[1] == known.phase and work.at is not None and work.at > data.last_beat_at
+        for key, work in turn.state.work.items()
+    )
 
 
 def _finished(seen: tuple[str, ...], at: datetime | None, data: PulseChanged) -> bool:

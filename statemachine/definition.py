@@ -229,6 +229,7 @@ class AlertRules(Spec, frozen=True, kw_only=True):
     resend_max: int = 1
     run_storm_runs: int = 50
     run_storm_minutes: int = 60
+    beat_interval_seconds: int = 60
     beat_stale_seconds: int = 300
     beat_dead_seconds: int = 900
     silent_warning_minutes: int = 60

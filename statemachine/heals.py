@@ -229,6 +229,7 @@ def judge_open(turn: Turn) -> None:
         if known.permanent and known.outcome is None:
             detail = "it could not be sent, and never will"
             turn.emit(HealResolved(component=component, attempt=known.attempt, outcome="failed", detail=detail))
+            _told_if_spent(turn, component)
             continue
         heal = specs.get(component.partition("/")[0])
         if heal is None:
@@ -282,6 +283,18 @@ def overdue(turn: Turn, component: str) -> None:
                 component=component, attempt=known.attempt, outcome="no_effect", detail="no data within the time"
             )
         )
+        _told_if_spent(turn, component)
+
+
+def _told_if_spent(turn: Turn, component: str) -> None:
+    """The last attempt that could be made is judged: nobody has to ask once more before it is said."""
+    heal = next((item for item in turn.definition.heals if item.name == component.partition("/")[0]), None)
+    if heal is None:
+        return
+    known = turn.state.heals[component]
+    refused = refusal(heal, known, turn.now, by_person=False)
+    if refused is not None and refused.why in ("cap", "permanent") and refused.why != known.suppressed:
+        _suppress(turn, component, refused)
 
 
 def _settle(turn: Turn, component: str, detail: str) -> None:

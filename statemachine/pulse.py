@@ -134,7 +134,21 @@ def _tick(working: Working[PulseState], data: Ticked, definition: Definition) ->
         if beat is None or beat.condition in (condition, "dead", "ended"):
             continue
         working.emit(DeadlineElapsed(name=name, due_at=instant))
-        working.emit(_changed(beat, "dead" if condition == "dead" else "stale"))
+        together = _silent_together(working.state, beat, definition)
+        working.emit(replace(_changed(beat, "dead" if condition == "dead" else "stale"), together=together))
+
+
+def _silent_together(state: PulseState, beat: Beat, definition: Definition) -> int:
+    """How many runs of the phase of `beat` fell silent with it, itself included; 0 where one of them beat on."""
+    known = definition.processor_of.get(beat.processor or "")
+    if known is None:
+        return 0
+    phase_of = {name: processor.phase for name, processor in definition.processor_of.items()}
+    others = [b for b in state.runs.values() if phase_of.get(b.processor or "") == known.phase]
+    interval = timedelta(seconds=definition.alerts.beat_interval_seconds)
+    if any(other.beat_at > beat.beat_at + interval for other in others):
+        return 0
+    return sum(abs(other.beat_at - beat.beat_at) <= interval and other.condition != "ended" for other in others)
 
 
 def _changed(beat: Beat, condition: Condition) -> PulseChanged:

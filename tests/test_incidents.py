@@ -51,8 +51,6 @@ NAMES = sorted(INCIDENTS)
 WEEK = "week"
 FILES = [name for name in NAMES if name != WEEK]
 
-BEATS_GAP = "the core tells each stale run alone; nothing in it knows that all runs of a phase fell silent"
-EXHAUSTED_GAP = "the core tells it when the gate looks again, up to four hours behind the judgement of the last attempt"
 LOST_GAP = "the core makes no completion of its own where a table has rows and nobody reported"
 
 
@@ -102,19 +100,7 @@ def test_every_recording_is_listed_and_every_expectation_is_of_one():
 # --- what must be told, and nothing else -----------------------------------------------------------------------------
 
 
-GAPS = {"heartbeats-silent": BEATS_GAP, "lost-completions": EXHAUSTED_GAP}
-"""Recordings of which the core does not tell all yet, and why."""
-
-
-def with_gaps(names: Sequence[str]) -> list[object]:
-    """`names` as parameters, those of `GAPS` as expected failures."""
-    return [
-        pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=GAPS[name])] if name in GAPS else [])
-        for name in names
-    ]
-
-
-@pytest.mark.parametrize("name", with_gaps(NAMES))
+@pytest.mark.parametrize("name", NAMES)
 def test_an_incident_is_told_at_its_minutes_and_nothing_else_is(name: str, request: pytest.FixtureRequest):
     found = replayed(name, request).told
     wanted = expected(name)
@@ -142,7 +128,6 @@ def test_the_week_is_told_as_its_oracle_says(week: Replayed, shared_data: Path):
         assert ("; ".join(bands), due) == (row["box_alerts"], [row["grading_sla_due_utc"]])
 
 
-@pytest.mark.xfail(strict=True, reason=EXHAUSTED_GAP)
 @pytest.mark.parametrize("name", ["zero-rows", "lost-completions", WEEK])
 def test_that_a_repair_is_exhausted_is_told_when_its_last_attempt_is_judged(name: str, request: pytest.FixtureRequest):
     found = replayed(name, request)
