@@ -105,7 +105,7 @@ class ProgressReported(Said, frozen=True, kw_only=True, omit_defaults=True, tag_
 
 
 class BeatRecorded(Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="beat_recorded"):
-    """A heartbeat of a run, on the pulse stream, at the sender's instant. `ended`: the final status, in the last one."""
+    """A heartbeat of a run, on the pulse stream, at the sender's instant. `ended`: the final status, in its last."""
 
     phase: str | None
     published_name: str
@@ -170,7 +170,7 @@ class CommandFailed(Struct, frozen=True, kw_only=True, tag_field="type", tag="co
 
 
 class PulseChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="pulse_changed"):
-    """What the pulse stream concluded about a run. `together` runs of its phase fell silent at once, and none beat on."""
+    """What the pulse stream concluded about a run. `together` runs of its phase fell silent at once; none beat on."""
 
     published_name: str
     condition: Literal["stale", "dead", "back"]
