@@ -8,8 +8,10 @@ end (the ids of all past inputs) is the store's, which refuses a second event wi
 from __future__ import annotations
 
 from datetime import datetime
+from sys import intern
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from events.catalogue import GateEvaluated
 from events.values import CommandKind, Game, HealOutcome, Measure, Severity
@@ -99,6 +101,11 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolved_at: datetime | None = None
     attempt: int = 1
     undeliverable: str | None = None
+
+    def __post_init__(self) -> None:
+        """A subject that was read back is the very one that events have by default: msgspec leaves out a default by
+        identity, and equal events have to be the same bytes."""
+        force_setattr(self, "subject", intern(self.subject))
 
 
 class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -121,6 +121,19 @@ def test_law_b_an_input_decided_again_at_once_emits_nothing(history: History):
 
 
 @LAW
+@given(HISTORIES)
+def test_law_d_an_instance_that_read_the_state_from_the_store_decides_the_same_bytes(history: History):
+    played = play(history)
+
+    for stream in played.store.streams():
+        decider: Any = decider_for(stream)
+        for before, events, _after, definition in turns(played, stream):
+            read_back = decider.decode(encode_state(before))
+            again = decider.decide(read_back, fact_of(events[0]), events[0].recorded_at, definition)
+            assert [encode(event) for event in again] == [encode(event) for event in events]
+
+
+@LAW
 @given(HISTORIES, st.randoms(use_true_random=False))
 def test_law_b_an_input_that_was_recorded_changes_nothing_however_late_it_comes_again(history: History, order: Any):
     played = play(history)
