@@ -8,13 +8,15 @@ end (the ids of all past inputs) is the store's, which refuses a second event wi
 from __future__ import annotations
 
 from datetime import datetime
-from sys import intern
 
 from msgspec import Struct, field
-from msgspec.structs import force_setattr
+from msgspec.structs import fields, force_setattr
 
-from events.catalogue import GateEvaluated
+from events.catalogue import AlertResolved, GateEvaluated
 from events.values import CommandKind, Game, HealOutcome, Measure, Severity
+
+NO_SUBJECT: str = next(each.default for each in fields(AlertResolved) if each.name == "subject")
+"""The subject of an alert that is about nothing in particular."""
 
 RECENT_INPUTS_MAX = 64
 """How many input ids a stream remembers itself, so that a redelivery is answered without asking the store."""
@@ -103,9 +105,10 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     undeliverable: str | None = None
 
     def __post_init__(self) -> None:
-        """A subject that was read back is the very one that events have by default: msgspec leaves out a default by
-        identity, and equal events have to be the same bytes."""
-        force_setattr(self, "subject", intern(self.subject))
+        """A subject that names nothing is the very one that events have by default, also when it was read back: msgspec
+        leaves out a default by identity, and equal events have to be the same bytes."""
+        if self.subject == NO_SUBJECT:
+            force_setattr(self, "subject", NO_SUBJECT)
 
 
 class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True):

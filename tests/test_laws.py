@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.catalogue import (
     AlertRaised,
+    AlertResolved,
     CommandFailed,
     CommandPublished,
     CommandRequested,
@@ -33,7 +35,7 @@ from handlers import definitions
 from statemachine.deadlines import deadlines
 from statemachine.definition import Definition, decode_definition
 from statemachine.machine import states, table
-from statemachine.state import DateState, expected_count
+from statemachine.state import Alert, DateState, expected_count
 from statemachine.streams import decider_for, encode_state
 from tests.histories import History, Played, histories, play
 
@@ -118,6 +120,18 @@ def test_law_b_an_input_decided_again_at_once_emits_nothing(history: History):
         for _before, events, after, definition in turns(played, stream):
             again = decider.decide(after, fact_of(events[0]), events[0].recorded_at, definition)
             assert again == []
+
+
+@pytest.mark.parametrize("subject", ["-", "a gate"])
+def test_an_episode_that_was_read_back_is_resolved_with_the_same_bytes(subject: str):
+    noon = datetime(2026, 1, 16, 17, tzinfo=UTC)
+    alert = Alert(cause="c", subject=subject, severity="info", raised_at=noon, detail="", rises={"info": noon})
+    read_back = msgspec.json.decode(encode(alert), type=Alert)
+
+    assert encode(AlertResolved(cause="c", reason="r", subject=read_back.subject)) == encode(
+        AlertResolved(cause="c", reason="r", subject=alert.subject)
+    )
+    assert encode(read_back) == encode(alert)
 
 
 @LAW
