@@ -13,6 +13,10 @@ PYTHON313 ?= $(shell for name in python3.13 "$$(pyenv prefix 3.13 2>/dev/null)/b
 	2>/dev/null)"; do "$$name" -c "import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 13))" \
 	>/dev/null 2>&1 && { echo "$$name"; break; }; done)
 
+# Tests that run side by side: one more than this project's smallest machine has cores, for many of them wait for others.
+JOBS ?= 3
+ROUNDS ?= 10
+
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH_READY := .bench-venv/.ready
@@ -31,10 +35,10 @@ define environment
 	@$(1)/bin/python $(PIP) install --require-hashes -r $(2)
 endef
 
-.PHONY: help setup demo test lint types bench bigquery lock clean
+.PHONY: help setup demo test soak lint types bench bench-cloud bigquery lock clean
 
 help: ## what there is to run
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## make .venv (the other targets do so themselves)
 
@@ -65,7 +69,10 @@ demo: $(READY) ## replay the week of 13 to 19 January 2026 (EMULATORS=1: by way 
 	@$(BIN)/python main.py demo $(if $(EMULATORS),--emulators)
 
 test: lint types ## lint, types, import contracts, then every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+soak: $(READY) ## many instances, killed at random, for as many rounds as ROUNDS says
+	TIPOFF_REQUIRE_EMULATORS=1 TIPOFF_SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/test_many_instances.py
 
 lint: $(READY) ## style and import contracts
 	$(BIN)/ruff check .
@@ -77,6 +84,9 @@ types: $(READY) ## mypy, strict
 
 bench: $(BENCH_READY) ## measure against the peers, in an environment of their own
 	.bench-venv/bin/python -m benchmarks
+
+bench-cloud: $(READY) ## measure the service on Google's emulators against bare writes
+	$(BIN)/python -m benchmarks.cloud
 
 lock: $(READY) ## pin again after a change to pyproject.toml (LOCK_FLAGS=--upgrade for newer versions)
 	@$(BIN)/python $(PIP) install uv

@@ -50,6 +50,10 @@ class Subscriber(Protocol):
     def stop(self, seconds: float) -> object:
         """Take no more, within `seconds`."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether messages come in."""
+
 
 class Service:
     """A service on open stores. Lives from `start` to `stop`."""
@@ -79,6 +83,11 @@ class Service:
         self._stopped: bool | None = None
         self._log = structlog.get_logger("service")
         self.intake.observers.append(self._offer)
+
+    @property
+    def listening(self) -> bool:
+        """Whether everything that brings messages in does so."""
+        return all(subscriber.ready for subscriber in self._subscribers)
 
     def _offer(self, tally: Tally, _seconds: float) -> None:
         self.dispatcher.offer(tally.outbox)

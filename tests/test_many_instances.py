@@ -229,6 +229,7 @@ def alone(sent: Sequence[Sent], definition: Definition, routing: Routing) -> Sto
     return store
 
 
+@pytest.mark.timeout(600 * ROUNDS)
 def test_a_fleet_that_is_killed_at_random_loses_nothing_and_decides_nothing_twice(
     messages: list[Delivery], environ: tuple[dict[str, str], Proxy], tmp_path: Path
 ):

@@ -57,11 +57,14 @@ async def healthz() -> Alive:
     responses=problems(),
 )
 async def readyz(request: Asked) -> Ready:
-    """The store can be reached and the recording thread records; else 503, with all that is missing in `errors`."""
+    """The store can be reached, the recording thread records and subscriptions are open; else 503, with all that is
+    missing in `errors`."""
     service = service_of(request)
     lacking = []
     if not service.taking:
         lacking.append(Fault(key="service", message="it is stopping, or has not begun"))
+    if not service.listening:
+        lacking.append(Fault(key="pull", message="messages do not come in from every subscription"))
     for part, look in _looks(service):
         try:
             async with timeout(READY_SECONDS):
