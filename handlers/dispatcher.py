@@ -15,6 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import count
 from time import monotonic
 
 import structlog
@@ -35,6 +36,9 @@ RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
 
 ANSWER_SECONDS = 60.0
 """How long the recording of answers may take before the commands are taken for not sent."""
+
+CHECK_EVERY = 10
+"""Sweeps between two self-tests of the channels that have one (`check() -> str | None`: what is wrong)."""
 
 Takes = Callable[[CommandRequested], bool]
 
@@ -104,15 +108,24 @@ class Dispatcher:
         return self._seen is not None
 
     def _sweeps(self) -> None:
-        while True:
+        for turn in count():
             try:
                 self.sweep()
-            except (StoreError, IntakeFull) as error:
-                self._log.warning("sweep_failed", error=str(error))
+                if turn % CHECK_EVERY == 0:
+                    self.check()
             except IntakeClosed:
                 return
+            except (StoreError, IntakeFull) as error:
+                self._log.warning("sweep_failed", error=str(error))
+            except Exception as error:  # the next sweep is the only one who sends what a dead instance left
+                self._log.exception("sweep_failed", error=str(error))
             if self._ending.wait(self._sweep_seconds):
                 return
+
+    def check(self) -> None:
+        """Let every channel that can test itself, and record what is news. Raises what recording raises."""
+        for worker in self._workers:
+            worker.check(list(self._intake.routing.zones))
 
     def sweep(self) -> None:
         """Offer what the last sweep saw too. Raises what reading the outbox raises."""
@@ -156,6 +169,24 @@ class _Worker:
         with self._changed:
             self._ending = True
             self._changed.notify()
+
+    def check(self, sports: list[str]) -> None:
+        """The channel's self-test, where it has one. That it works is news only while nothing fails to be sent."""
+        look: Callable[[], str | None] | None = getattr(self.way.channel, "check", None)
+        if look is None:
+            return
+        detail = look()
+        if detail is None and self._resting:
+            return
+        self._tell({sport: detail for sport in sports if self._works.get(sport) is not (detail is None)})
+
+    def _tell(self, observed: dict[str, str | None]) -> None:
+        if observed:
+            conditions = list(observed.items())
+            self._intake.record(
+                lambda now: [self._condition(sport, detail, now) for sport, detail in conditions]
+            ).result(ANSWER_SECONDS)
+            self._works |= {sport: detail is None for sport, detail in conditions}
 
     def _run(self) -> None:
         while batch := self._next():

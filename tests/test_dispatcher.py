@@ -255,3 +255,40 @@ def test_stopping_sends_what_was_offered():
         assert store.pending() == []
         assert service.dispatcher.stop(10)
     assert channel.sent
+
+
+def test_a_channel_that_finds_itself_broken_pages_before_a_command_is_lost_on_it():
+    class Testing(Taking):
+        wrong: str | None = "no address is set"
+
+        def check(self) -> str | None:
+            return self.wrong
+
+    store, channel = MemoryStore(), Testing()
+    with running(store, Way("alerts", everything, channel)) as service:
+        until(lambda: service.events(AlertRaised), what="the page")
+        service.dispatcher.check()
+        channel.wrong = None
+        service.dispatcher.check()
+        service.dispatcher.check()
+        raised = [(data.cause, data.subject, data.detail) for data in service.events(AlertRaised)]
+        resolved = [(data.cause, data.subject) for data in service.events(AlertResolved)]
+
+    assert raised == [("channel_unavailable", "alerts", "no address is set")]
+    assert resolved == [("channel_unavailable", "alerts")]
+
+
+def test_a_self_test_that_passes_resolves_nothing_while_commands_fail():
+    class Testing(Taking):
+        def check(self) -> str | None:
+            return None
+
+    store, channel = MemoryStore(), Testing(TransientFailure("permission denied"))
+    with running(store, Way("topics", everything, channel)) as service:
+        service.opened()
+        until(lambda: [data for data in service.events(AlertRaised) if data.cause == "channel_unavailable"])
+        for _ in range(5):
+            service.dispatcher.check()
+        pages = [data for data in service.events(AlertRaised) if data.cause == "channel_unavailable"]
+        assert service.events(AlertResolved) == []
+    assert len(pages) == 1

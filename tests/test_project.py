@@ -27,6 +27,7 @@ MODULE_LINES_MAX = 400
 BROAD_CATCHES: dict[str, str] = {
     "handlers/cli/app.py:run": "the edge of the command line: what nobody expected is said as an internal error",
     "handlers/cli/dlq.py:_replayed": "a dead letter that breaks the recording is said, and stays where it is",
+    "handlers/dispatcher.py:_sweeps": "a sweep or a self-test that failed is logged, and made again",
     "handlers/dispatcher.py:_run": "a batch that could not be sent is logged, and sent again",
     "handlers/doctor/examination.py:_look": "what a check of the doctor raises is its diagnosis, and hides no other",
     "handlers/http/identity.py:verify": "a token that cannot be verified, in whatever way, identifies nobody",
