@@ -25,7 +25,7 @@ from events.store import CorruptStore, StoreUnavailable, WrongExpectedVersion
 from events.wire import Delivery
 from handlers.intake import IntakeClosed, IntakeFull
 from handlers.pubsub.broker import REFUSALS, Broker, reason_of
-from handlers.pubsub.wanted import Source
+from handlers.pubsub.wanted import ACK_SECONDS, Source
 from handlers.recorder import Tally
 
 IN_FLIGHT_MAX = 256
@@ -211,7 +211,10 @@ class Stream:
             self._path,
             self._arrived,
             flow_control=FlowControl(
-                max_messages=IN_FLIGHT_MAX, max_bytes=IN_FLIGHT_BYTES_MAX, max_lease_duration=LEASE_SECONDS_MAX
+                max_messages=IN_FLIGHT_MAX,
+                max_bytes=IN_FLIGHT_BYTES_MAX,
+                max_lease_duration=LEASE_SECONDS_MAX,
+                max_duration_per_lease_extension=ACK_SECONDS,  # a dead instance keeps nothing for longer
             ),
             scheduler=ThreadScheduler(threads),
         )
