@@ -74,7 +74,7 @@ class Service:
         self.clock = clock
         self.definitions = definitions
         self.intake = Intake(Recorder(store, definitions), clock)
-        self.dispatcher = Dispatcher(self.intake, ways(self.intake))
+        self.dispatcher = Dispatcher(self.intake, ways(self.intake), self_tests=True)
         self.reader = Reader(reading or store, definitions, place=place)
         self.taking = False
         self._subscribers = [make(self.intake) for make in subscribers]
