@@ -21,12 +21,11 @@ from time import monotonic
 import structlog
 from msgspec import Struct
 
-from events.catalogue import CommandRequested, ComponentObserved, Fact
-from events.codec import derive_id
+from events.catalogue import CommandRequested, Fact
 from events.store import Pending, StoreError
+from handlers.conditions import observed
 from handlers.dispatch import BATCH_MAX, Answer, Channel, Held, PermanentFailure, Sent, TransientFailure, learned
 from handlers.intake import Intake, IntakeClosed, IntakeFull
-from statemachine.streams import control_stream
 
 SWEEP_SECONDS = 30.0
 """Between two looks at the outbox. A command of an instance that died leaves one to two of them later."""
@@ -44,11 +43,13 @@ Takes = Callable[[CommandRequested], bool]
 
 
 class Way(Struct, frozen=True):
-    """A way out: commands that `takes` accepts leave through `channel`. `name` stands in alerts and logs."""
+    """A way out: commands that `takes` accepts leave through `channel`. `name` stands in alerts and logs; `hurry` is
+    called when the service ends, and lets a channel that waits before a further try give up at once."""
 
     name: str
     takes: Takes
     channel: Channel
+    hurry: Callable[[], None] = lambda: None
 
 
 class Dispatcher:
@@ -171,6 +172,7 @@ class _Worker:
         with self._changed:
             self._ending = True
             self._changed.notify()
+        self.way.hurry()
 
     def check(self, sports: list[str]) -> None:
         """The channel's self-test, where it has one. That it works is news only while nothing fails to be sent."""
@@ -180,15 +182,7 @@ class _Worker:
         detail = look()
         if detail is None and self._resting:
             return
-        self._tell({sport: detail for sport in sports if self._works.get(sport) is not (detail is None)})
-
-    def _tell(self, observed: dict[str, str | None]) -> None:
-        if observed:
-            conditions = list(observed.items())
-            self._intake.record(
-                lambda now: [self._condition(sport, detail, now) for sport, detail in conditions]
-            ).result(ANSWER_SECONDS)
-            self._works |= {sport: detail is None for sport, detail in conditions}
+        self._record(self._news(dict.fromkeys(sports, detail)))
 
     def _run(self) -> None:
         while batch := self._next():
@@ -248,35 +242,34 @@ class _Worker:
                 permanent = isinstance(answer, PermanentFailure)
                 command = pending.command
                 self._log.warning("not_sent", topic=command.topic, error=str(answer), permanent=permanent)
-        observed = self._observed(sent)
+        self._record(self._news(_seen(sent)), sent)
 
+    def _news(self, seen: dict[str, str | None]) -> dict[str, str | None]:
+        """Of what was seen of this way for each sport (its error, or None where it works), what its history lacks."""
+        return {sport: detail for sport, detail in seen.items() if self._works.get(sport) is not (detail is None)}
+
+    def _record(self, news: dict[str, str | None], sent: Sequence[tuple[Pending, Answer]] = ()) -> None:
         def facts(now: datetime) -> list[Fact]:
-            told = [fact for pending, answer in sent for fact in learned(pending, answer, now)]
-            return told + [self._condition(sport, detail, now) for sport, detail in observed.items()]
+            return [fact for pending, answer in sent for fact in learned(pending, answer, now)] + [
+                self._condition(sport, detail, now) for sport, detail in news.items()
+            ]
 
-        self._intake.record(facts).result(ANSWER_SECONDS)
-        self._works |= {sport: detail is None for sport, detail in observed.items()}
-
-    def _observed(self, sent: list[tuple[Pending, Answer]]) -> dict[str, str | None]:
-        """Sports for which the way has broken (with the error) or works (None), where that is news."""
-        found: dict[str, str | None] = {}
-        for pending, answer in sent:
-            sport = pending.stream.partition("/")[0]
-            if isinstance(answer, Sent):
-                found.setdefault(sport, None)
-            elif isinstance(answer, TransientFailure) and not isinstance(answer, Held):
-                found[sport] = str(answer)
-        return {sport: detail for sport, detail in found.items() if self._works.get(sport) is not (detail is None)}
+        if news or sent:
+            self._intake.record(facts).result(ANSWER_SECONDS)
+            self._works |= {sport: detail is None for sport, detail in news.items()}
 
     def _condition(self, sport: str, detail: str | None, now: datetime) -> Fact:
-        stream = control_stream(sport)
-        return Fact(
-            stream=stream,
-            id=derive_id("component", stream, self.way.name, str(detail is None), now.isoformat()),
-            occurred_at=now,
-            correlation=f"channel:{self.way.name}",
-            data=ComponentObserved(
-                kind="channel", name=self.way.name, available=detail is None, detail=detail or "it takes commands again"
-            ),
-            actor="dispatch",
-        )
+        works, words = detail is None, detail or "it takes commands again"
+        return observed("channel", self.way.name, sport, works=works, detail=words, at=now, actor="dispatch")
+
+
+def _seen(sent: list[tuple[Pending, Answer]]) -> dict[str, str | None]:
+    """Sports whose commands a way takes (None), or does not take now (with the error)."""
+    found: dict[str, str | None] = {}
+    for pending, answer in sent:
+        sport = pending.stream.partition("/")[0]
+        if isinstance(answer, Sent):
+            found.setdefault(sport, None)
+        elif isinstance(answer, TransientFailure) and not isinstance(answer, Held):
+            found[sport] = str(answer)
+    return found

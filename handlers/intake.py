@@ -18,16 +18,16 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any, TypeVar
 
+import structlog
 from msgspec import Struct
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from events.catalogue import ComponentObserved, Fact
-from events.codec import derive_id
+from events.catalogue import Fact
 from events.store import CorruptStore, StoreError, StoreUnavailable, WrongExpectedVersion
 from events.wire import Delivery, Routing, Unreadable, read, rejected_line
+from handlers.conditions import observed
 from handlers.ingest import routing_of
 from handlers.recorder import Recorder, Tally, Timed
-from statemachine.streams import control_stream
 
 T = TypeVar("T")
 
@@ -103,6 +103,7 @@ class Intake:
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="intake")
+        self._log = structlog.get_logger("intake")
 
     # what arrives
 
@@ -174,10 +175,13 @@ class Intake:
     def _run(self) -> None:
         while batch := self._next():
             first = batch[0]
-            if isinstance(first, _Question):
-                _answer(first, self._recorder)
-            else:
-                self._commit([item for item in batch if isinstance(item, _Arrival)])
+            try:
+                if isinstance(first, _Question):
+                    _answer(first, self._recorder)
+                else:
+                    self._commit([item for item in batch if isinstance(item, _Arrival)])
+            except Exception as error:  # nobody else records: this thread goes on, and what failed is said
+                self._log.exception("recording_failed", error=str(error), arrivals=len(batch))
 
     def _next(self) -> list[_Arrival | _Question]:
         """A question, or the arrivals that commit together; nothing when all is done."""
@@ -236,9 +240,9 @@ class Intake:
         minutes = (now - outage.since).total_seconds() / 60
         lost = f"nothing was stored for {minutes:.0f} min: {outage.reason}"
         facts = [
-            _condition(control_stream(sport), outage, available, lost if not available else "it takes events again")
+            observed("store", outage.store, sport, works=works, detail=detail, at=at, actor="intake")
             for sport in self._recorder.definitions
-            for available in (False, True)
+            for works, detail, at in ((False, lost, outage.since), (True, "it takes events again", now))
         ]
         began = perf_counter()
         try:
@@ -249,8 +253,12 @@ class Intake:
         self._observed(tally, perf_counter() - began)
 
     def _observed(self, tally: Tally, seconds: float) -> None:
+        """Tell the observers. A commit is one, and is acknowledged, whatever they make of it."""
         for observe in self.observers:
-            observe(tally, seconds)
+            try:
+                observe(tally, seconds)
+            except Exception as error:  # it is not theirs to undo a commit
+                self._log.exception("observer_failed", error=str(error))
 
 
 def _promise() -> Future[Any]:
@@ -258,17 +266,6 @@ def _promise() -> Future[Any]:
     promise: Future[Any] = Future()
     promise.set_running_or_notify_cancel()
     return promise
-
-
-def _condition(stream: str, outage: Outage, available: bool, detail: str) -> Fact:
-    return Fact(
-        stream=stream,
-        id=derive_id("component", stream, outage.store, outage.since.isoformat(), str(available)),
-        occurred_at=outage.since,
-        correlation=f"store:{outage.store}",
-        data=ComponentObserved(kind="store", name=outage.store, available=available, detail=detail),
-        actor="intake",
-    )
 
 
 def _answer(question: _Question, recorder: Recorder) -> None:

@@ -15,7 +15,7 @@ without a channel is a channel that fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from datetime import datetime
 
 from msgspec import Struct
@@ -72,13 +72,19 @@ def outside(
         measuring = probes.ProbeChannel(warehouse, definitions, clock)
         made.append(lambda _intake: Way("probes", probes.takes, measuring))
     time = WallTime()
-    stack.callback(time.stop)
+
+    def alerts(intake: Intake) -> Way:
+        channel = stack.enter_context(closing(alert_channel(settings, definitions, through(intake), time)))
+        return Way("alerts", _is_alert, channel, time.stop)
+
+    def calls(intake: Intake) -> Way:
+        channel = stack.enter_context(closing(http_channel(settings, definitions, through(intake), time)))
+        return Way("calls", _is_call, channel, time.stop)
+
     if cloud or any(_addresses(settings)):
-        made.append(
-            lambda intake: Way("alerts", _is_alert, alert_channel(settings, definitions, through(intake), time))
-        )
+        made.append(alerts)
     if cloud or settings.services:
-        made.append(lambda intake: Way("calls", _is_call, http_channel(settings, definitions, through(intake), time)))
+        made.append(calls)
     if not cloud:
         channel = stack.enter_context(file())
         made.append(lambda _intake: Way("file", lambda _command: True, channel))

@@ -257,6 +257,24 @@ def test_stopping_sends_what_was_offered():
     assert channel.sent
 
 
+def test_a_channel_that_waits_for_a_service_holds_up_no_stop():
+    class Waiting(Taking):
+        def __init__(self) -> None:
+            super().__init__()
+            self.waits, self.ended = Event(), Event()
+
+        def send(self, batch: list[Pending]) -> list[Answer]:
+            self.waits.set()
+            return super().send(batch) if self.ended.wait(10) else [TransientFailure("never") for _ in batch]
+
+    store, channel = MemoryStore(), Waiting()
+    with running(store, Way("calls", everything, channel, channel.ended.set)) as service:
+        service.opened()
+        assert channel.waits.wait(10)
+        assert service.dispatcher.stop(10)
+        assert store.pending() == []
+
+
 def test_a_channel_that_finds_itself_broken_pages_before_a_command_is_lost_on_it():
     class Testing(Taking):
         wrong: str | None = "no address is set"

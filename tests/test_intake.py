@@ -30,7 +30,7 @@ from events.store import Store, StoreUnavailable
 from events.wire import Unreadable
 from handlers import intake as door
 from handlers.intake import Intake, IntakeClosed, IntakeFull
-from handlers.recorder import Recorder
+from handlers.recorder import Recorder, Tally
 from statemachine.operators import CommandNotAllowed
 from tests.driving import nba
 from tests.waiting import until
@@ -163,6 +163,20 @@ def test_a_command_that_the_state_refuses_takes_nobody_else_with_it():
         with pytest.raises(CommandNotAllowed):
             refused.result(10)
     assert runs(store) == ["one", "other"]
+
+
+def test_an_observer_that_fails_stops_no_recording():
+    def fail(_tally: Tally, _seconds: float) -> None:
+        raise RuntimeError("out of order")
+
+    store, told = MemoryStore(), list[Tally]()
+    with running(store) as intake:
+        intake.observers += [fail, lambda tally, _seconds: told.append(tally)]
+        for run in ("one", "two"):
+            intake.deliver(delivery(v2(execution_id=run), message_id=run)).result(10)
+        intake.tick().result(10)
+    assert runs(store) == ["one", "two"]
+    assert len(told) == 3
 
 
 def test_a_flood_is_refused_at_once_and_what_was_taken_is_stored(monkeypatch: pytest.MonkeyPatch):

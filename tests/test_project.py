@@ -32,6 +32,8 @@ BROAD_CATCHES: dict[str, str] = {
     "handlers/doctor/examination.py:_look": "what a check of the doctor raises is its diagnosis, and hides no other",
     "handlers/http/identity.py:verify": "a token that cannot be verified, in whatever way, identifies nobody",
     "handlers/intake.py:_answer": "whoever asked the recorder is told what went wrong",
+    "handlers/intake.py:_run": "the recording thread never dies: what failed beside a commit is logged",
+    "handlers/intake.py:_observed": "an observer that fails is logged, and stops no recording",
     "handlers/intake.py:_commit": "whoever sent something that cannot be recorded is told, and nobody else",
     "handlers/pubsub/pull.py:_keep": "a stream that could not be opened is logged, and opened again",
     "handlers/ticker.py:_run": "a tick that failed is logged, and made up for by the next",

@@ -17,13 +17,12 @@ from time import monotonic
 import structlog
 from grpc import ChannelConnectivity
 
-from events.catalogue import ComponentObserved, Fact
-from events.codec import derive_id
+from events.catalogue import Fact
+from handlers.conditions import observed
 from handlers.intake import IntakeClosed, IntakeFull
 from handlers.pubsub.broker import Broker
 from handlers.pubsub.stream import Door, Pace, Stream, StreamState
 from handlers.pubsub.wanted import Source
-from statemachine.streams import control_stream
 
 LAST_SECONDS = 1.0
 """Of a stop, what is kept for acknowledging what was recorded last, and for handing back what is held."""
@@ -111,7 +110,7 @@ class Puller:
         detail += "; ".join(f"{state.subscription}: {state.reason}" for state in broken[:3])
 
         def fact(at: datetime) -> list[Fact]:
-            return [_condition(sport, works, detail, at)]
+            return [observed("channel", COMPONENT, sport, works=works, detail=detail, at=at, actor="pull")]
 
         def untold(error: BaseException | None) -> None:
             if error is not None:  # told again at the next turn
@@ -123,15 +122,3 @@ class Puller:
             self._door.record(fact).add_done_callback(lambda done: untold(done.exception()))
         except (IntakeFull, IntakeClosed) as error:
             untold(error)
-
-
-def _condition(sport: str, works: bool, detail: str, at: datetime) -> Fact:
-    stream = control_stream(sport)
-    return Fact(
-        stream=stream,
-        id=derive_id("component", stream, COMPONENT, str(works), at.isoformat()),
-        occurred_at=at,
-        correlation=COMPONENT,
-        data=ComponentObserved(kind="channel", name=COMPONENT, available=works, detail=detail),
-        actor="pull",
-    )
