@@ -12,6 +12,7 @@ TOKEN_CHARS_MIN = 16
 """Characters of a token that nobody guesses."""
 
 PORT_MAX = 65_535
+LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 10, 600
 
 
 def text(text: str) -> str:
@@ -71,6 +72,14 @@ def port(text: str) -> int:
     if not 0 <= port <= PORT_MAX:
         raise ValueError
     return port
+
+
+def lease(text: str) -> int:
+    """Seconds for which Pub/Sub lets a message be leased."""
+    seconds = int(text)
+    if not LEASE_SECONDS_MIN <= seconds <= LEASE_SECONDS_MAX:
+        raise ValueError
+    return seconds
 
 
 def warehouse(text: str) -> str:

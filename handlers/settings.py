@@ -56,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tick_seconds: float
     pubsub_project: str
     pubsub_push_endpoint: str
+    pubsub_lease_seconds: int
     push_audience: str
     push_accounts: tuple[str, ...]
     operator_audience: str
@@ -235,6 +236,14 @@ SETTINGS: tuple[Setting, ...] = (
         meaning="where Pub/Sub pushes messages, as the first of TIPOFF_PUSH_ACCOUNTS; empty means that they are pulled",
         takes="the URL of POST /v1/pubsub/push, or nothing",
         parse=setting_values.url_or_none,
+    ),
+    Setting(
+        name="TIPOFF_PUBSUB_LEASE_SECONDS",
+        field="pubsub_lease_seconds",
+        default="60",
+        meaning="how long a pulled message stays with an instance that died; the living extend it",
+        takes="a whole number from 10 to 600",
+        parse=setting_values.lease,
     ),
     Setting(
         name="TIPOFF_OPERATOR_AUDIENCE",

@@ -58,6 +58,7 @@ def outside(
         from handlers.pubsub.broker import Broker  # noqa: PLC0415 - a second of start-up, for this home alone
         from handlers.pubsub.publish import PubsubChannel  # noqa: PLC0415
         from handlers.pubsub.pull import Puller  # noqa: PLC0415
+        from handlers.pubsub.stream import Pace  # noqa: PLC0415
         from handlers.pubsub.wanted import sources  # noqa: PLC0415
 
         broker = Broker(settings.pubsub_project)
@@ -66,7 +67,8 @@ def outside(
         made.append(lambda _intake: Way("topics", topics.takes, topics))
         if not settings.pubsub_push_endpoint:
             pulled = sources(definitions.values())
-            subscribers.append(lambda intake: Puller(intake, broker, pulled))
+            pace = Pace(lease_seconds=settings.pubsub_lease_seconds)
+            subscribers.append(lambda intake: Puller(intake, broker, pulled, pace=pace))
     if settings.warehouse:
         warehouse = stack.enter_context(open_warehouse(settings.warehouse))
         measuring = probes.ProbeChannel(warehouse, definitions, clock)

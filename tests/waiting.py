@@ -15,13 +15,17 @@ LOOK_SECONDS = 0.005
 
 
 def until(
-    condition: Callable[[], T], *, seconds: float = 20.0, what: str = "", every_seconds: float = LOOK_SECONDS
+    condition: Callable[[], T],
+    *,
+    seconds: float = 20.0,
+    what: str | Callable[[], object] = "",
+    every_seconds: float = LOOK_SECONDS,
 ) -> T:
     """The first true answer of `condition`; fails the test where there is none in time. What is dear to ask is asked
-    less often."""
+    less often; what is not there can be looked at for the message."""
     end, never = monotonic() + seconds, Event()
     while not (found := condition()):
         if monotonic() > end:
-            pytest.fail(f"not within {seconds:g} s: {what or condition}")
+            pytest.fail(f"not within {seconds:g} s: {(what() if callable(what) else what) or condition}")
         never.wait(every_seconds)
     return found

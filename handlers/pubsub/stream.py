@@ -25,7 +25,7 @@ from events.store import CorruptStore, StoreUnavailable, WrongExpectedVersion
 from events.wire import Delivery
 from handlers.intake import IntakeClosed, IntakeFull
 from handlers.pubsub.broker import REFUSALS, Broker, reason_of
-from handlers.pubsub.wanted import ACK_SECONDS, Source
+from handlers.pubsub.wanted import LEASE_SECONDS, Source
 from handlers.recorder import Tally
 
 IN_FLIGHT_MAX = 256
@@ -56,13 +56,15 @@ class Pace(Struct, frozen=True, kw_only=True):
     """How patient the puller is, in seconds: `turn` between two looks at its streams; `settled` after which a stream
     that has not failed counts as open, and a silent broker as broken; `reopen` and `again` before a stream is opened
     and a held message offered again, after the first, second, … failure in a row, the last one from then on; `tell`
-    before what is broken becomes an alert."""
+    before what is broken becomes an alert. `lease` is how long the broker leaves a message with an instance of which it
+    hears nothing more."""
 
     turn_seconds: float = 0.25
     settled_seconds: float = 5.0
     reopen_seconds: tuple[float, ...] = (1.0, 2.0, 5.0, 15.0, 60.0)
     again_seconds: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
     tell_seconds: float = 60.0
+    lease_seconds: int = LEASE_SECONDS
 
 
 class StreamState(Struct, frozen=True, kw_only=True):
@@ -214,7 +216,7 @@ class Stream:
                 max_messages=IN_FLIGHT_MAX,
                 max_bytes=IN_FLIGHT_BYTES_MAX,
                 max_lease_duration=LEASE_SECONDS_MAX,
-                max_duration_per_lease_extension=ACK_SECONDS,  # a dead instance keeps nothing for longer
+                max_duration_per_lease_extension=self._pace.lease_seconds,
             ),
             scheduler=ThreadScheduler(threads),
         )

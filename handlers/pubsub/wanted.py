@@ -24,6 +24,9 @@ DEAD_LETTERS = "tipoff-dead-letters"
 ACK_SECONDS = 60
 """A delivery is repeated when nothing is heard of it for this long; the puller extends it while a commit is slow."""
 
+LEASE_SECONDS = 60
+"""The same for what was pulled, where the puller says it itself."""
+
 RETENTION_SECONDS = 7 * 24 * 3600
 """How long a message waits to be acknowledged before it is lost: the longest that every broker grants."""
 
