@@ -69,7 +69,7 @@ demo: $(READY) ## replay the week of 13 to 19 January 2026 (EMULATORS=1: by way 
 	@$(BIN)/python main.py demo $(if $(EMULATORS),--emulators)
 
 test: lint types ## lint, types, import contracts, then every test
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 soak: $(READY) ## many instances, killed at random, for as many rounds as ROUNDS says
 	TIPOFF_REQUIRE_EMULATORS=1 TIPOFF_SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/test_many_instances.py

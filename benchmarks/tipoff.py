@@ -25,6 +25,7 @@ from events.catalogue import (
     is_input,
 )
 from events.memory import MemoryStore
+from events.reports import DateNoted, HealNoted, NameNoted
 from events.sqlite import SqliteStore
 from events.store import Pending, Store
 from events.wire import Routing, from_line, read
@@ -33,7 +34,16 @@ from handlers.recorder import Recorder, Tally, Timed
 from statemachine.definition import Definition
 from statemachine.streams import CONTROL, DATE, decider_for
 
-OURS = (CommandPublished, DefinitionAdopted, DefinitionPublished, PulseChanged, Ticked)
+OURS = (
+    CommandPublished,
+    DateNoted,
+    DefinitionAdopted,
+    DefinitionPublished,
+    HealNoted,
+    NameNoted,
+    PulseChanged,
+    Ticked,
+)
 """Inputs that no message brought."""
 
 MINUTE = timedelta(minutes=1)

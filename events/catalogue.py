@@ -14,20 +14,12 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from events.calls import BreakerMoved, Calls
-from events.values import Check, CommandKind, Game, HealOutcome, Measure, Mode, Severity, Status, Verdict
+from events.records import Records
+from events.reports import AlertReminded, Reports
+from events.said import Said
+from events.values import NO_SUBJECT, Check, CommandKind, Game, HealOutcome, Measure, Mode, Severity, Status, Verdict
 
 # --- inputs: what the outside said -------------------------------------------------------------------------------
-
-
-class Said(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every input that came as a message keeps beside its own fields: the shape it came in (`wire_format`), where
-    its date came from (`date_basis`: the key, or `target_date=yesterday` for a word that was resolved), contradictions
-    and oddities inside the message (`flags`), and all else it said (`extra`)."""
-
-    wire_format: str = ""
-    date_basis: str = "game_date"
-    flags: tuple[str, ...] = ()
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class DefinitionAdopted(Struct, frozen=True, kw_only=True, tag_field="type", tag="definition_adopted"):
@@ -170,14 +162,16 @@ class CommandFailed(Struct, frozen=True, kw_only=True, tag_field="type", tag="co
 
 
 class PulseChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="pulse_changed"):
-    """What the pulse stream concluded about a run. `together` runs of its phase fell silent at once; none beat on."""
+    """What the pulse stream concluded about a run. `together` runs of its phase fell silent at once; none beat on. One
+    that is `hung` beats, and its progress has stood still since `still_since`."""
 
     published_name: str
-    condition: Literal["stale", "dead", "back"]
+    condition: Literal["stale", "dead", "back", "hung"]
     last_beat_at: datetime
     run: str | None = None
     processor: str | None = None
     together: int = 0
+    still_since: datetime | None = None
 
 
 class WorkflowDecided(Said, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="workflow_decided"):
@@ -268,7 +262,7 @@ class AlertRaised(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fie
     cause: str
     severity: Severity
     detail: str
-    subject: str = "-"
+    subject: str = NO_SUBJECT
     numbers: dict[str, float | None] = field(default_factory=dict)
 
 
@@ -277,7 +271,7 @@ class AlertResolved(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
     cause: str
     reason: str
-    subject: str = "-"
+    subject: str = NO_SUBJECT
 
 
 class HealRequested(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="heal_requested"):
@@ -341,6 +335,7 @@ Input = (
     | WorkflowDecided
     | ComponentObserved
     | Calls
+    | Reports
     | MessageRejected
 )
 Decision = (
@@ -350,10 +345,12 @@ Decision = (
     | DeadlineElapsed
     | AlertRaised
     | AlertResolved
+    | AlertReminded
     | HealRequested
     | HealSuppressed
     | HealResolved
     | LateCompletionNoted
+    | Records
     | BreakerMoved
     | StatusChanged
 )

@@ -53,9 +53,10 @@ def decode(body: bytes) -> Event:
         event = _decoder.decode(body)
     except msgspec.MsgspecError as error:
         return _upcast(body, str(error))
-    current = CURRENT_SCHEMA.get(type_of(event.data), 1)
-    if event.schema != current:
-        return _upcast(body, f"schema {event.schema} of {type_of(event.data)}, this program writes {current}")
+    if event.schema != 1 or CURRENT_SCHEMA:
+        current = CURRENT_SCHEMA.get(type_of(event.data), 1)
+        if event.schema != current:
+            return _upcast(body, f"schema {event.schema} of {type_of(event.data)}, this program writes {current}")
     return event
 
 

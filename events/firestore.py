@@ -93,6 +93,10 @@ class FirestoreStore:
         for document in self._stream(query.order_by("version")):
             yield _stored(document.to_dict())
 
+    def bodies(self, stream: str) -> Iterator[bytes]:
+        """See Store."""
+        return (stored.body for stored in self.read(stream))
+
     def read_all(self, *, after: int = 0) -> Iterator[Stored]:
         """See Store. Ordered by the instant the server committed."""
         since = _instant(after // POSITIONS_PER_INSTANT)

@@ -78,6 +78,10 @@ class MemoryStore:
             events = self._streams.get(stream, [])[after:]
         yield from events
 
+    def bodies(self, stream: str) -> Iterator[bytes]:
+        """See Store."""
+        return (stored.body for stored in self.read(stream))
+
     def read_all(self, *, after: int = 0) -> Iterator[Stored]:
         """See Store."""
         with self._session():

@@ -42,6 +42,8 @@ _STREAMS = "SELECT stream FROM heads WHERE stream >= ? ORDER BY stream LIMIT ?"
 _READ = """
     SELECT version, position, CAST(body AS BLOB), hash FROM events
     WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?"""
+_BODIES = """
+    SELECT version, CAST(body AS BLOB) FROM events WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?"""
 _READ_ALL = """
     SELECT position, heads.stream, events.version, CAST(body AS BLOB), events.hash
     FROM events LEFT JOIN heads ON heads.number = events.stream
@@ -118,6 +120,19 @@ class SqliteStore:
             previous = hash
         if version < last:
             raise self._corrupt(f"{stream} ends at version {version}, its head is at {last}")
+
+    def bodies(self, stream: str) -> Iterator[bytes]:
+        """See Store. CorruptStore where one is missing."""
+        with self._session() as connection:
+            number, last = connection.execute(NUMBER, (stream,)).fetchone() or (None, 0)
+        seen = 0
+        for version, body in self._pages(_BODIES, number, start=1):
+            if version != seen + 1:
+                break
+            seen = version
+            yield body
+        if seen < last:
+            raise self._corrupt(f"version {seen + 1} of {stream} is missing")
 
     def read_all(self, *, after: int = 0) -> Iterator[Stored]:
         """See Store. Positions have no gaps here; CorruptStore names the first that is missing."""

@@ -115,6 +115,22 @@ class StoreUnavailable(StoreError):
         return f"store {self.store} is unavailable: {self.reason}. {self.next_step}"
 
 
+class StateUnreadable(StoreUnavailable):
+    """The head of a stream holds a state that this program does not know whole, so it must not write it either."""
+
+    code = "state_unreadable"
+
+    def __init__(self, *, stream: str, reason: str) -> None:
+        super().__init__(
+            store=stream,
+            reason=f"its state was written by a newer version of this program, or is damaged ({reason})",
+            next_step="Leave it to instances of the newer version, or run that version here; `verify` finds damage.",
+        )
+
+    def __str__(self) -> str:
+        return f"{self.store} cannot be read: {self.reason}. {self.next_step}"
+
+
 class CorruptStore(StoreError):
     """The store answers, but not with what was written."""
 
@@ -144,6 +160,10 @@ class Store(Protocol):
 
     def read(self, stream: str, *, after: int = 0) -> Iterator[Stored]:
         """The events of `stream` with a version above `after`, in order."""
+
+    def bodies(self, stream: str) -> Iterator[bytes]:
+        """The canonical bytes of the events of `stream`, in order, not held against the hash chain: for whoever folds a
+        whole store."""
 
     def read_all(self, *, after: int = 0) -> Iterator[Stored]:
         """All events with a position above `after`, in the order of their commits."""

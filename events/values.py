@@ -17,6 +17,10 @@ CommandKind = Literal["trigger", "measure", "heal", "alert"]
 HealOutcome = Literal["healed", "no_effect", "failed"]
 BreakerPosition = Literal["closed", "open", "half_open"]
 
+NO_SUBJECT = "-"
+"""The subject of an alert that is about nothing in particular. Whoever means it takes this very object: msgspec leaves
+out a default by identity, and equal events have to be the same bytes."""
+
 
 class Game(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A game of a date. `start_utc` is the tip-off; `moved_to` is the game date it went to, where it moved."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Literal, get_args
+from itertools import islice
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
@@ -19,14 +20,16 @@ from handlers.recorder import Tally
 from projections.day import DayRow, DayShow, day_row, day_show
 from projections.episodes import Episode, episodes
 from projections.explain import Explanation, explain
-from projections.health import Health, health
-from projections.heartbeats import Heartbeat, heartbeats
+from projections.history import Step, steps
 from projections.rejected import Rejections, rejected
 from projections.timeline import TimelineEntry, timeline
 from statemachine.state import DateState
 
 DateStatus = Literal["scheduled", "active", "blocked", "parked", "complete", "no_games", "halted"]
 """What a date as a whole may be."""
+
+ABOUT_REJECTIONS = (b'"message_rejected"',)
+"""Stored events that tell of a rejected message hold this; the others need not be decoded."""
 
 
 class Acted(Struct, frozen=True, kw_only=True):
@@ -66,15 +69,17 @@ def day_rows(
     first: str = "",
     last: str = "9999",
     statuses: Collection[str] = (),
+    at: datetime | None = None,
 ) -> list[DayRow]:
-    """Every game date in a line, by sport and date: those of a sport, from `first` to `last`, of these statuses."""
-    return [
-        day_row(state, definition)
-        for state, definition in recorded.days()
-        if sport in (None, state.sport)
-        and first <= state.game_date <= last
-        and (not statuses or state.status in statuses)
-    ]
+    """Every game date in a line, by sport and date: those of a sport, from `first` to `last`, of these statuses. Raises
+    TooMuchAsked."""
+
+    def among(stream: str) -> bool:
+        of, _, game_date = stream.partition("/")
+        return sport in (None, of) and first <= game_date <= last
+
+    days = recorded.days(at, among=among)
+    return [day_row(state, definition) for state, definition in days if not statuses or state.status in statuses]
 
 
 def day(recorded: Recorded, sport: str, game_date: str, at: int | datetime | None = None) -> DayShow:
@@ -99,20 +104,10 @@ def explanation(recorded: Recorded, sport: str, game_date: str, at: int | dateti
     return explain(history, known.definition)
 
 
-def whole_health(recorded: Recorded, now: datetime) -> Health:
-    """Whether all is well, and what to do where it is not."""
-    return health(recorded.days(), recorded.controls(), now=now)
-
-
-def beats(recorded: Recorded, now: datetime) -> list[Heartbeat]:
-    """Every remembered run by its last heartbeat, the dead first."""
-    return heartbeats(recorded.pulses(), now=now)
-
-
-def alert_episodes(recorded: Recorded) -> list[Episode]:
-    """Every alert episode, the open ones first, the gravest first."""
-    dates: Iterator[DateState] = (state for state, _definition in recorded.days())
-    return episodes([*dates, *recorded.controls()])
+def alert_episodes(recorded: Recorded, at: datetime | None = None) -> list[Episode]:
+    """Every alert episode, the open ones first, the gravest first. Raises TooMuchAsked."""
+    dates: Iterator[DateState] = (state for state, _definition in recorded.days(at))
+    return episodes([*dates, *recorded.controls(at)])
 
 
 def open_by_severity(found: list[Episode]) -> dict[Severity, int]:
@@ -121,10 +116,29 @@ def open_by_severity(found: list[Episode]) -> dict[Severity, int]:
     return {severity: severities.count(severity) for severity in get_args(Severity)}
 
 
-def rejections(recorded: Recorded) -> list[Rejections]:
+def rejections(recorded: Recorded, at: datetime | None = None) -> list[Rejections]:
     """Messages that could not be understood, by what was wrong with them, the latest first."""
     streams = [state.stream for state in recorded.controls()]
-    return rejected(event for stream in streams for event in recorded.events(stream))
+    events = (event for stream in streams for event in recorded.events(stream, about=ABOUT_REJECTIONS))
+    return rejected(event for event in events if at is None or event.recorded_at <= at)
+
+
+def changes(
+    recorded: Recorded,
+    sport: str,
+    game_date: str,
+    at: int | datetime | None = None,
+    *,
+    after: int = 0,
+    limit: int | None = None,
+) -> list[Step]:
+    """What each event of a date changed, behind version `after`, `limit` events at most. Raises NothingRecorded,
+    NoSuchVersion."""
+    known = recorded.day(sport, game_date, at).state.version
+    before: Any = recorded.day(sport, game_date, min(after, known)).state
+    until = known if limit is None else min(known, before.version + limit)
+    events = recorded.events(before.stream, before.version)
+    return list(steps(islice(events, until - before.version), before=before))
 
 
 def operator_fact(stream: str, version: int, data: OperatorActed, actor: str, now: datetime) -> Fact:

@@ -27,7 +27,7 @@ LINKS = frozenset(
 )
 """Keys that other parts refer to or reach through: while one is misread, references would be blamed without fault."""
 
-TOGETHER = frozenset({"checks", "heals", "service_levels", "waits"})
+TOGETHER = frozenset({"checks", "heals", "service_levels", "validators", "waits"})
 """Tables whose keys mean something only with each other."""
 
 
@@ -108,7 +108,7 @@ def _wrong(toml: TomlSource, shape: Shaped) -> Iterator[tuple[int, Place | None,
 
 def _wrong_sql(toml: TomlSource, shape: Shaped) -> Iterator[tuple[int, Place | None, str]]:
     definition = msgspec.convert(shape.values, Definition)
-    if not definition.probes:
+    if not (definition.probes or definition.validators):
         return
     from handlers.warehouse.dialect import dialect_findings  # noqa: PLC0415 - only who writes SQL waits for its parser
 

@@ -25,10 +25,11 @@ from events.store import Head, Store
 from events.values import Check, Severity, Verdict
 from handlers.demo_facts import SPORT, Expected, Week
 from handlers.demo_messages import stamp
+from handlers.heads import state_in
 from projections.service_levels import Promise, ServiceLevels, service_levels
 from statemachine.definition import Definition
 from statemachine.state import DateState, expected_games, work_of
-from statemachine.streams import DATE, date_stream
+from statemachine.streams import date_stream
 
 RAW, PRECOMPUTE = ("raw_to_analytics", "overnight"), ("precompute_to_predictions", "tomorrow")
 """Gate and cycle of the two boundaries that failed in that week."""
@@ -101,7 +102,7 @@ def days_of(store: Store, week: Week) -> list[Day]:
         if head is None:
             raise LookupError(stream)
         events = tuple(stored.event() for stored in store.read(stream))
-        found.append(Day(game_date=game_date, events=events, state=DATE.decode(head.state), head=head))
+        found.append(Day(game_date=game_date, events=events, state=state_in(stream, head), head=head))
     return found
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 from events.catalogue import OperatorActed
-from events.store import Store
 from handlers.answers import operator_fact
-from handlers.recorded import Recorded
+from handlers.recorded import Recorded, judged_at
 from handlers.recorder import Recorder
 from projections.heal_history import HealHistory, heal_history
 from projections.heal_plan import HealPlan, Repair, heal_plan
+from statemachine.alert_rules import HealPatterns
+from statemachine.definition import Definition
 from statemachine.operators import CommandNotAllowed
-from statemachine.state import is_quiet
+from statemachine.state import DateState, is_quiet
 
 ABOUT_HEALS = (b'"heal_requested"', b'"heal_resolved"', b'"operator_acted"')
 """Stored events that tell of repairs hold one of these; the others need not be decoded."""
@@ -29,19 +30,21 @@ class Applied(Struct, frozen=True, kw_only=True):
     refused: str | None = None
 
 
-def plan(recorded: Recorded, sport: str, game_date: str, now: datetime) -> HealPlan:
-    """What to repair on a date. Raises NothingRecorded."""
-    known = recorded.day(sport, game_date)
-    return heal_plan(known.state, known.definition, now=now)
+def plan(
+    recorded: Recorded, sport: str, game_date: str, now: datetime, *, at: int | datetime | None = None
+) -> HealPlan:
+    """What to repair on a date; with `at` what would have been repaired then. Raises NothingRecorded, NoSuchVersion."""
+    known = recorded.day(sport, game_date, at)
+    return heal_plan(known.state, known.definition, now=judged_at(known.state, now, at))
 
 
-def plans(recorded: Recorded, now: datetime, *, sport: str | None = None) -> list[HealPlan]:
-    """The plans of all dates on which there is something to repair, the oldest first."""
-    return list(_plans(recorded, now, sport))
+def plans(recorded: Recorded, now: datetime, *, sport: str | None = None, at: datetime | None = None) -> list[HealPlan]:
+    """The plans of all dates on which there is something to repair, the oldest first. Raises TooMuchAsked."""
+    return list(_plans(recorded.days(at), at or now, sport))
 
 
-def _plans(recorded: Recorded, now: datetime, sport: str | None) -> Iterator[HealPlan]:
-    for state, definition in recorded.days():
+def _plans(days: Iterable[tuple[DateState, Definition]], now: datetime, sport: str | None) -> Iterator[HealPlan]:
+    for state, definition in days:
         if sport in (None, state.sport) and state.cycles and not is_quiet(state):
             found = heal_plan(state, definition, now=now)
             if found.repairs or found.by_hand:
@@ -67,7 +70,11 @@ def apply(
     return answers
 
 
-def history(store: Store, now: datetime) -> HealHistory:
-    """Every repair that `store` knows of, and the patterns at `now`."""
-    about = (stored for stored in store.read_all() if any(mark in stored.body for mark in ABOUT_HEALS))
-    return heal_history((stored.event() for stored in about), now=now)
+def history(recorded: Recorded, now: datetime, *, at: datetime | None = None) -> HealHistory:
+    """Every repair that was asked for, and the patterns at `now`. Raises TooMuchAsked."""
+    known = [(state, definition) for state, definition in recorded.days() if state.heals]
+    healed = [state for state, _definition in known]
+    rules = {state.sport: definition.alerts.heal_patterns or HealPatterns() for state, definition in known}
+    recorded.allow(sum(state.version for state in healed))
+    events = (event for state in healed for event in recorded.events(state.stream, about=ABOUT_HEALS))
+    return heal_history(events, now=at or now, rules=rules)

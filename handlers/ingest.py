@@ -23,10 +23,10 @@ from events.catalogue import Fact, MessageRejected
 from events.codec import derive_id
 from events.store import Store
 from events.wire import Delivery, Routing, Unreadable, from_line, read, rejected_line
+from handlers.heads import state_in
 from handlers.lines import LINE_BYTES_MAX, Line
 from handlers.recorder import Recorder, Tally
 from statemachine.definition import Definition
-from statemachine.streams import decider_for
 
 BATCH_MAX = 256
 """Messages that commit together at most."""
@@ -82,7 +82,7 @@ def routing_of(definitions: Iterable[Definition]) -> Routing:
 
 def store_clock(store: Store) -> datetime | None:
     """The latest instant at which anything in `store` was recorded; None where it is empty."""
-    instants = [decider_for(stream).decode(head.state).recorded_at for stream, head in store.heads()]
+    instants = [state_in(stream, head).recorded_at for stream, head in store.heads()]
     return max((at for at in instants if at is not None), default=None)
 
 

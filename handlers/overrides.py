@@ -103,7 +103,8 @@ def _all_gates(definition: Definition, mode: Mode) -> Definition:
         replace(cycle, steps=tuple(replace(step, gate_mode=None) for step in cycle.steps))
         for cycle in definition.cycles
     )
-    return replace(definition, gates=gates, cycles=cycles)
+    validators = () if mode == "disabled" else definition.validators
+    return replace(definition, gates=gates, cycles=cycles, validators=validators)
 
 
 def _gates_on(definition: Definition, on: bool) -> Definition:

@@ -20,6 +20,7 @@ from events.catalogue import CommandFailed, CommandPublished, CommandRequested, 
 from events.codec import GENESIS
 from events.store import Commit, Head, Sealed, Store, Stored
 from handlers.export_format import Exported, ExportReader, event_line, header_line, trailer_line
+from handlers.heads import state_in
 from handlers.published import definition_in
 from statemachine.definition import Definition
 from statemachine.streams import decider_for, encode_state
@@ -178,7 +179,7 @@ class _Run:
         head = store.head(stream)
         self.before = 0 if head is None else head.version
         self.hash = GENESIS if head is None else head.hash
-        self.state = self.decider.initial(stream) if head is None else self.decider.decode(head.state)
+        self.state = self.decider.initial(stream) if head is None else state_in(stream, head)
         self.events: list[Sealed] = []
         self.outbox: list[CommandRequested] = []
 

@@ -28,6 +28,7 @@ from events.catalogue import (
 )
 from events.codec import GENESIS, chain, derive_id, encode
 from events.store import Commit, DuplicateEvent, Head, Pending, Sealed, Store, WrongExpectedVersion
+from handlers.heads import state_in
 from handlers.recent_ids import RecentIds
 from statemachine.definition import Definition
 from statemachine.streams import adoption, control_stream, decider_for, encode_state, follow_ups
@@ -207,6 +208,7 @@ class Recorder:
                 return
         if draft.state.definition != draft.version:
             self._adopt(drafts, draft, stream, now)
+        before = draft.state
         events = draft.decide(fact, now)
         if not events:
             tally.duplicate += 1
@@ -219,20 +221,14 @@ class Recorder:
         tally.events += len(events)
         tally.streams.add(stream)
         if len(events) > 1:
-            self._follow(drafts, events, now, taken, tally)
-
-    def _follow(
-        self, drafts: dict[str, _Draft], events: list[Event], now: datetime, taken: set[str], tally: Tally
-    ) -> None:
-        """Count the consequences among `events`, and take what they mean for other streams."""
-        for event in events:
-            tally.commands += isinstance(event.data, CommandRequested)
-            tally.alerts += isinstance(event.data, AlertRaised)
-            for follow_up in follow_ups(event):
-                followed = Tally()
-                self._take(drafts, follow_up, now, taken, followed)
-                followed.accepted = followed.duplicate = 0  # nobody sent it: it is a consequence
-                tally.add(followed)
+            for event in events:
+                tally.commands += isinstance(event.data, CommandRequested)
+                tally.alerts += isinstance(event.data, AlertRaised)
+        for follow_up in follow_ups(before, events, draft.state):
+            followed = Tally()
+            self._take(drafts, follow_up, now, taken, followed)
+            followed.accepted = followed.duplicate = 0  # nobody sent it: it is a consequence
+            tally.add(followed)
 
     def _adopt(self, drafts: dict[str, _Draft], draft: _Draft, stream: str, now: datetime) -> None:
         definition = draft.definition
@@ -268,10 +264,9 @@ class Recorder:
             self._hot.move_to_end(stream)
             return hot
         head = self.store.head(stream)
-        decider = decider_for(stream)
         if head is None:
-            return Hot(decider.initial(stream), 0, GENESIS)
-        hot = Hot(decider.decode(head.state), head.version, head.hash)
+            return Hot(decider_for(stream).initial(stream), 0, GENESIS)
+        hot = Hot(state_in(stream, head), head.version, head.hash)
         self._recent_ids.update(hot.state.recent)
         self._keep(stream, hot)
         return hot

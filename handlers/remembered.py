@@ -9,18 +9,21 @@ from __future__ import annotations
 import gc
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice, takewhile
 from threading import Lock
 from typing import Any
 
 from msgspec import Struct
 
 from events.catalogue import Event
+from events.codec import decode
 from events.store import Head, Store
+from handlers.heads import state_in
 from projections.history import NoSuchVersion
-from statemachine.streams import State, decider_for
+from statemachine.streams import State, decider_for, fold
 
 STATES_MAX = 2048
 """Streams whose decoded state is kept: several seasons."""
@@ -50,11 +53,22 @@ class Remembered:
         self._pasts: OrderedDict[str, list[Mark]] = OrderedDict()
         self._lock = Lock()
 
-    def states(self, wanted: Callable[[str], bool] = lambda _stream: True, prefix: str = "") -> Iterator[State]:
-        """The present state of every stream that is `wanted`, by name. Raises StoreUnavailable, CorruptStore."""
-        for stream, head in self._store.heads(prefix):
+    def states(
+        self, wanted: Callable[[str], bool] = lambda _stream: True, *, at: datetime | None = None
+    ) -> Iterator[State]:
+        """The state of every stream that is `wanted`, by name; with `at` as known then, those without an event left
+        out. Raises StoreUnavailable, CorruptStore."""
+        for stream, head in self._store.heads():
             if wanted(stream):
-                yield self.state(stream, head)
+                state: Any = self.state(stream, head) if at is None else self._then(stream, head, at)
+                if at is None or state.version:
+                    yield state
+
+    def since(self, at: datetime, wanted: Callable[[str], bool]) -> int:
+        """How many events those streams have that are `wanted` and have moved on since `at`: no more are folded to know
+        them as of then."""
+        there = ((self.state(stream, head), head.version) for stream, head in self._store.heads() if wanted(stream))
+        return sum(version for state, version in there if state.recorded_at is not None and state.recorded_at > at)
 
     def state(self, stream: str, head: Head) -> State:
         """The state in `head`, decoded unless that was done before."""
@@ -62,7 +76,7 @@ class Remembered:
             known = self._states.get(stream)
         if known is not None and known[0] == head.hash:
             return known[1]
-        state = decider_for(stream).decode(head.state)
+        state: State = state_in(stream, head)
         with self._lock:
             self._states[stream] = head.hash, state
             self._states.move_to_end(stream)
@@ -76,6 +90,9 @@ class Remembered:
         head = self._store.head(stream)
         if head is None:
             return self._none_such(stream, at, decider_for(stream).initial(stream))
+        return self._then(stream, head, at)
+
+    def _then(self, stream: str, head: Head, at: int | datetime) -> State:
         present: Any = self.state(stream, head)
         if at == present.version or (isinstance(at, datetime) and at >= present.recorded_at):
             return present  # type: ignore[no-any-return]
@@ -88,17 +105,15 @@ class Remembered:
 
     def _fold(self, stream: str, at: int | datetime) -> State:
         """Fold on from the last mark before `at`, and leave marks on the way."""
-        decider: Any = decider_for(stream)
         start = self._mark_before(stream, at)
-        state = decider.initial(stream) if start is None else start.state
+        state: Any = decider_for(stream).initial(stream) if start is None else start.state
         made: list[Mark] = []
-        for stored in self._store.read(stream, after=state.version):
-            event = stored.event()
-            if event.version > at if isinstance(at, int) else event.recorded_at > at:
-                break
-            state = decider.evolve(state, event)
-            if event.version % self._mark_events == 0:
-                made.append(Mark(event.version, event.recorded_at, state))
+        stored = self._store.read(stream, after=state.version)
+        events = takewhile(_known(at), (item.event() for item in stored))
+        while some := list(islice(events, self._mark_events - state.version % self._mark_events)):
+            state = fold(stream, state, some)
+            if state.version % self._mark_events == 0:
+                made.append(Mark(state.version, state.recorded_at, state))
         self._keep(stream, made)
         return self._none_such(stream, at, state)
 
@@ -110,6 +125,8 @@ class Remembered:
             return marks[place - 1] if place else None
 
     def _keep(self, stream: str, made: list[Mark]) -> None:
+        if not made:
+            return  # a stream without marks would push out one that has some
         with self._lock:
             marks = self._pasts.setdefault(stream, [])
             self._pasts.move_to_end(stream)
@@ -123,29 +140,26 @@ class Remembered:
 def rebuilt(
     store: Store, *, wanted: Callable[[str], bool] = lambda _stream: True, at: datetime | None = None
 ) -> dict[str, State]:
-    """The state of every stream that is `wanted`, by name, folded from nothing in one pass over all events; with `at`
-    as known then. It is what the heads hold (law c), or would have held; that nobody changed the events, `verify`
-    says. Raises StoreUnavailable, CorruptStore, CorruptEvent."""
+    """The state of every stream that is `wanted`, by name, folded from its first event; with `at` as known then. It is
+    what the heads hold (law c), or would have held; that nobody changed the events, `verify` says. Raises
+    StoreUnavailable, CorruptStore, CorruptEvent."""
     with uncollected():
-        return _folded(store, wanted, at)
+        states = {stream: _folded(store, stream, at) for stream in store.streams() if wanted(stream)}
+    return {stream: state for stream, state in states.items() if state.version}
 
 
-def _folded(store: Store, wanted: Callable[[str], bool], at: datetime | None) -> dict[str, State]:
-    states: dict[str, Any] = {}
-    evolves: dict[str, Callable[[Any, Event], Any] | None] = {}
-    for stored in store.read_all():
-        stream = stored.stream
-        if stream not in evolves:
-            decider = decider_for(stream)
-            evolves[stream] = decider.evolve if wanted(stream) else None
-            states[stream] = decider.initial(stream)
-        evolve = evolves[stream]
-        if evolve is None:
-            continue
-        event = stored.event()
-        if at is None or event.recorded_at <= at:
-            states[stream] = evolve(states[stream], event)
-    return {stream: states[stream] for stream in sorted(states) if states[stream].version}
+def _folded(store: Store, stream: str, at: datetime | None) -> Any:
+    events: Iterable[Event] = map(decode, store.bodies(stream))
+    if at is not None:
+        events = takewhile(_known(at), events)
+    return fold(stream, decider_for(stream).initial(stream), events)
+
+
+def _known(at: int | datetime) -> Callable[[Event], bool]:
+    """Whether an event had happened at a version, or was recorded by an instant."""
+    if isinstance(at, int):
+        return lambda event: event.version <= at
+    return lambda event: event.recorded_at <= at
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from events.catalogue import Fact, SchedulePublished
 from events.codec import derive_id, encode
 from events.store import Store
 from events.values import Game
+from handlers.heads import state_in
 from handlers.recorder import Recorder, Tally
 from handlers.schedule_file import Schedule
 from statemachine.schedule import compare
@@ -95,7 +96,7 @@ def carry_out(recorder: Recorder, wanted: list[tuple[DateState, SchedulePublishe
 def _states(store: Store, sport: str) -> Iterator[DateState]:
     for stream, head in store.heads(f"{sport}/"):
         if stream.count("/") == 1 and not stream.endswith("/control"):
-            yield DATE.decode(head.state)
+            yield state_in(stream, head)
 
 
 def _days(first: str, last: str) -> list[str]:

@@ -25,6 +25,7 @@ Category = Literal[
     "empty_completion",
     "lost_completion",
     "not_graded",
+    "table_not_valid",
     "unmapped_processor",
 ]
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from projections.findings import GRADE, STATUS_OF, Finding, HealthStatus, of_alert
 from projections.wording import instant
-from statemachine.control import ControlState
+from statemachine.control import ControlState, silences
 from statemachine.definition import AlertRules, Definition
 
 NO_DATE = "-"
@@ -24,7 +24,7 @@ def control_findings(
     for state in controls:
         definition = definitions.get(_sport(state))
         rules = definition.alerts if definition is not None else AlertRules()
-        found += [*_alerts(state), *_ticks(state, rules, now), *_silence(state, rules, now)]
+        found += [*_alerts(state), *_ticks(state, rules, now), *_silence(state, definition, now)]
     for sport in sorted(definitions.keys() - sports):
         found.append(_unknown(sport, "ticks", "there is no control stream: nothing was ever recorded of our ticks"))
     if not definitions and not controls:
@@ -64,18 +64,15 @@ def _ticks(state: ControlState, rules: AlertRules, now: datetime) -> Iterator[Fi
         yield _unknown(_sport(state), "ticks", reason, state.ticked_at)
 
 
-def _silence(state: ControlState, rules: AlertRules, now: datetime) -> Iterator[Finding]:
+def _silence(state: ControlState, definition: Definition | None, now: datetime) -> Iterator[Finding]:
     """The controller's silence at `now`, where the alert of it has not come yet. Where no workflow has ever decided,
     the controller does not report to us, and there is no silence to watch."""
-    if not state.decided_at:
+    if not state.decided_at or definition is None:
         return
     last = max(state.decided_at.values())
-    silent = now - last
-    status: HealthStatus = "healthy"
-    if silent >= timedelta(minutes=rules.silent_critical_minutes):
-        status = "critical"
-    elif silent >= timedelta(minutes=rules.silent_warning_minutes):
-        status = "warning"
+    ahead = silences(state, definition.alerts, definition.timezone)
+    reached = [STATUS_OF[severity] for severity, at in ahead.items() if at <= now]
+    status: HealthStatus = max(reached, key=GRADE.index, default="healthy")
     open_ = [a for a in state.alerts.values() if a.cause == "workflow_silent" and a.resolved_at is None]
     alerted = max((STATUS_OF[alert.severity] for alert in open_), key=GRADE.index, default="healthy")
     if GRADE.index(status) > GRADE.index(alerted):

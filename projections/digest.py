@@ -85,7 +85,9 @@ def to_remind(found: Iterable[Episode], *, now: datetime, after: timedelta) -> l
     return [
         episode
         for episode in found
-        if unacknowledged(episode) and episode.delivered_at is not None and now - episode.delivered_at >= after
+        if unacknowledged(episode)
+        and episode.delivered_at is not None
+        and now - max(episode.delivered_at, episode.reminded_at or episode.delivered_at) >= after
     ]
 
 
@@ -126,10 +128,9 @@ def sections(of: Digest) -> list[tuple[str, list[str]]]:
 def _line(episode: Episode) -> str:
     about = " ".join(part for part in (episode.game_date, episode.subject) if part != "-")
     by = f", {episode.acknowledged_by} is on it" if episode.acknowledged_by is not None else ""
-    since = f"since {instant(episode.raised_at)}"
-    return f"{episode.severity} {episode.sport} {about} {episode.cause}: {episode.detail} ({since}{by})".replace(
-        "  ", " "
-    )
+    reminded = f", reminded of {counted(episode.reminders, 'time')}" if episode.reminders else ""
+    since = f"since {instant(episode.raised_at)}{by}{reminded}"
+    return f"{episode.severity} {episode.sport} {about} {episode.cause}: {episode.detail} ({since})".replace("  ", " ")
 
 
 def _repair(entry: HealEntry) -> str:

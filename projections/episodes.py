@@ -10,12 +10,14 @@ from msgspec import Struct
 from events.values import Severity
 from statemachine.alerts import RANK
 from statemachine.control import ControlState
+from statemachine.reminders import opened_at
 from statemachine.state import DateState
 
 
 class Episode(Struct, frozen=True, kw_only=True):
     """The life of one alert. `game_date` is `-` for what concerns no single date. `attempt` counts how often its page
-    was asked for; `undeliverable` says why it can never be delivered as it is: it is a dead letter."""
+    was asked for; `undeliverable` says why it can never be delivered as it is: it is a dead letter. `opened_at` is when
+    it last opened, `reminders` how often it was asked to be told again since, `reminded_at` when that last happened."""
 
     sport: str
     game_date: str
@@ -32,6 +34,9 @@ class Episode(Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None
     attempt: int
     undeliverable: str | None
+    opened_at: datetime
+    reminders: int
+    reminded_at: datetime | None
 
 
 def episodes(states: Iterable[DateState | ControlState]) -> list[Episode]:
@@ -69,4 +74,7 @@ def _of(state: DateState | ControlState) -> Iterable[Episode]:
             resolved_at=alert.resolved_at,
             attempt=alert.attempt,
             undeliverable=alert.undeliverable,
+            opened_at=opened_at(alert),
+            reminders=alert.reminders,
+            reminded_at=alert.reminded_at,
         )

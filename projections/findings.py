@@ -41,8 +41,10 @@ NEXT_STEP: dict[str, str] = {
     "grading_late": "`day explain` says what grading waits for",
     "handoff_missed": "look at the service that should have reported; the command was sent again",
     "phase_stalled": "look at the service of the phase; `day explain` names who is missing",
+    "records_disagree": "look at the run and its table: one of them is not what it says; `reconcile` has both records",
     "processor_stale": "look at the run; `heartbeats` shows its last beat",
     "processor_dead": "the run is gone: start it again; `heartbeats` shows its last beat",
+    "processor_hung": "look at what the run waits for: it beats and does nothing; `heartbeats` shows its progress",
     "heartbeats_silent": "look at the service: its runs complete and none beats",
     "workflow_silent": "look at the controller and its scheduler: nobody decides anything",
     "ticks_missed": "look at what calls `tick`; deadlines come late while it does not",
@@ -50,6 +52,7 @@ NEXT_STEP: dict[str, str] = {
     "unmapped_processor": "add the name to the definition as a processor or as an alias",
     "messages_rejected": "the reason says what the publisher has to fix; the bytes are kept",
     "heal_exhausted": "repair by hand, then `day act` to acknowledge",
+    "heal_pattern": "look for one cause behind the repairs, with `heal history`; repairing is no answer to it",
     "channel_unavailable": "look at the channel; what it could not deliver is kept",
     "store_unavailable": "look at the store; nothing was acknowledged meanwhile",
 }

@@ -1,28 +1,23 @@
 """What was repaired: who asked, why, what, and whether it worked; and the patterns that say that repairing is no
-answer.
-
-Many repairs in a short time are a fault that comes back, and repairs that do not work are a fault of another kind
-(robustness 3.2; there the rule of a day was never evaluated, for it was only ever asked about an hour).
+answer. They are those that the core tells of as `heal_pattern` (`statemachine/heal_patterns.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
 from events.catalogue import Event, HealRequested, HealResolved, OperatorActed
 from events.values import HealOutcome, Severity
-from projections.wording import counted
+from statemachine import heal_patterns
+from statemachine.alert_rules import HealPatterns
+from statemachine.alerts import RANK
+from statemachine.heal_patterns import Try, family
 
-HOUR_MAX = 2
-DAY_MAX = 9
-"""Repairs in an hour and in a day that are no pattern yet: three and ten are."""
-
-FAILING_MAX = 0.2
-JUDGED_MIN = 5
-"""More than that share of a day's judged repairs without effect is a pattern; of fewer a share says nothing."""
+Rules = Mapping[str, HealPatterns]
+"""What counts as a pattern, by sport; where nothing is said, the defaults hold."""
 
 
 class HealEntry(Struct, frozen=True, kw_only=True):
@@ -44,8 +39,10 @@ class HealEntry(Struct, frozen=True, kw_only=True):
 
 
 class Pattern(Struct, frozen=True, kw_only=True):
-    """Something that many repairs say together."""
+    """Something that many repairs of one component say together, over all dates of the sport."""
 
+    sport: str
+    component: str
     name: str
     severity: Severity
     detail: str
@@ -60,7 +57,7 @@ class HealHistory(Struct, frozen=True, kw_only=True):
     patterns: tuple[Pattern, ...]
 
 
-def heal_history(events: Iterable[Event], *, now: datetime) -> HealHistory:
+def heal_history(events: Iterable[Event], *, now: datetime, rules: Rules | None = None) -> HealHistory:
     """The history in `events`: those of any streams, each stream's in order. What came after `now` is not counted."""
     people: dict[str, str] = {}
     entries: dict[tuple[str, str, int], HealEntry] = {}
@@ -77,7 +74,7 @@ def heal_history(events: Iterable[Event], *, now: datetime) -> HealHistory:
             if key in entries:
                 entries[key] = _judged(entries[key], event, data)
     latest = tuple(sorted(entries.values(), key=lambda entry: (entry.requested_at, entry.command_id), reverse=True))
-    return HealHistory(at=now, entries=latest, patterns=tuple(patterns(latest, now=now)))
+    return HealHistory(at=now, entries=latest, patterns=tuple(patterns(latest, now=now, rules=rules)))
 
 
 def _entry(event: Event, data: HealRequested, people: dict[str, str]) -> HealEntry:
@@ -112,20 +109,33 @@ def _judged(entry: HealEntry, event: Event, data: HealResolved) -> HealEntry:
     )
 
 
-def patterns(entries: Sequence[HealEntry], *, now: datetime) -> list[Pattern]:
+def patterns(entries: Sequence[HealEntry], *, now: datetime, rules: Rules | None = None) -> list[Pattern]:
     """The patterns in `entries` at `now`, the gravest first."""
-    day = [entry for entry in entries if now - timedelta(days=1) < entry.requested_at <= now]
-    hour = [entry for entry in day if now - timedelta(hours=1) < entry.requested_at]
-    judged = [entry for entry in day if entry.outcome is not None]
-    failed = [entry for entry in judged if entry.outcome != "healed"]
+    tries: dict[tuple[str, str], list[Try]] = {}
+    for entry in entries:
+        tries.setdefault((entry.sport, family(entry.component)), []).append(_try(entry))
     found = []
-    if len(judged) >= JUDGED_MIN and len(failed) > FAILING_MAX * len(judged):
-        share = f"{len(failed)} of {len(judged)} repairs of a day had no effect, more than {FAILING_MAX:.0%}"
-        found.append(Pattern(name="failing", severity="critical", detail=share, count=len(failed)))
-    if len(day) > DAY_MAX:
-        detail = f"{counted(len(day), 'repair')} in a day: what is repaired comes back"
-        found.append(Pattern(name="many_in_a_day", severity="critical", detail=detail, count=len(day)))
-    if len(hour) > HOUR_MAX:
-        detail = f"{counted(len(hour), 'repair')} in an hour: look for one cause behind them"
-        found.append(Pattern(name="many_in_an_hour", severity="warning", detail=detail, count=len(hour)))
-    return found
+    for (sport, component), made in tries.items():
+        held = (rules or {}).get(sport) or HealPatterns()
+        for item in heal_patterns.patterns(made, held, now):
+            detail = f"{component}: {item.detail}"
+            one = Pattern(
+                sport=sport,
+                component=component,
+                name=item.name,
+                severity=item.severity,
+                detail=detail,
+                count=item.count,
+            )
+            found.append(one)
+    return sorted(found, key=lambda item: (-RANK[item.severity], item.sport, item.component, item.name))
+
+
+def _try(entry: HealEntry) -> Try:
+    return Try(
+        game_date=entry.game_date,
+        component=entry.component,
+        attempt=entry.attempt,
+        at=entry.requested_at,
+        outcome=entry.outcome,
+    )

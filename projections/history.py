@@ -64,17 +64,18 @@ def as_of(stream: str, events: Iterable[Event], at: int | datetime | None = None
     return AsOf(state=state, last=last)
 
 
-def steps(events: Iterable[Event]) -> Iterator[Step]:
-    """What each event changed; `events` are those of one stream from its first, in order."""
-    state: Any = None
-    before: dict[str, Any] = {}
+def steps(events: Iterable[Event], before: State | None = None) -> Iterator[Step]:
+    """What each event changed; `events` are those of one stream from its first, in order, or those behind the state
+    `before`."""
+    state: Any = before
+    known = plain(state) if before is not None else {}
     for event in events:
         decider: Any = decider_for(event.stream)
         if state is None:
             state = decider.initial(event.stream)
-            before = plain(state)
+            known = plain(state)
         state = decider.evolve(state, event)
         after = plain(state)
-        changes = tuple(change for change in difference(before, after) if change.path[0] not in BOOKKEEPING)
+        changes = tuple(change for change in difference(known, after) if change.path[0] not in BOOKKEEPING)
         yield Step(version=event.version, recorded_at=event.recorded_at, type=type_of(event.data), changes=changes)
-        before = after
+        known = after

@@ -250,6 +250,10 @@ class _Telling:
         said = self._said.data if self._said is not None else None
         return said.last_beat_at if isinstance(said, PulseChanged) else None
 
+    def _still(self, _data: AlertRaised) -> datetime | None:
+        said = self._said.data if self._said is not None else None
+        return said.still_since if isinstance(said, PulseChanged) else None
+
     def _before_due(self, minutes: int) -> datetime | None:
         return None if self._deadline is None else self._deadline.due_at - timedelta(minutes=minutes)
 
@@ -266,6 +270,7 @@ BEGAN: dict[str, Callable[[Any, AlertRaised], datetime | None]] = {
     "phase_stalled": _Telling._progress,
     "processor_stale": _Telling._beat,
     "processor_dead": _Telling._beat,
+    "processor_hung": _Telling._still,
     "workflow_silent": _Telling._decided,
 }
 """By cause, when it began; of any other, when the message behind it was said."""

@@ -8,8 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 from events.catalogue import CompletionRecorded, Event
-from statemachine.evolve import COUNTING
 from statemachine.state import DateState, expected_games
+from statemachine.work import COUNTING
 
 GamesBasis = Literal["named", "last_to_tip"]
 """`named`: a completion listed the games it loaded. `last_to_tip`: a guess from their number, for a scrape that came

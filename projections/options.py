@@ -11,6 +11,7 @@ from projections.wording import listed
 from statemachine.alerts import RANK
 from statemachine.definition import Definition
 from statemachine.state import DateState, expected_games, is_quiet, open_alerts
+from statemachine.validation import not_valid
 
 
 class Option(Struct, frozen=True, kw_only=True):
@@ -28,7 +29,8 @@ def command_line(state: DateState, verb: str, target: str | None = None) -> str:
 
 def options(state: DateState, definition: Definition) -> tuple[Option, ...]:
     """What can be done now, the mildest first."""
-    found = [*_halted(state), *_held(state, definition), *_parked(state), *_alerts(state)]
+    held = [*_held(state, definition), *_tables(state, definition)]
+    found = [*_halted(state), *held, *_parked(state), *_alerts(state)]
     return tuple(Option(command=command, effect=effect) for command, effect in found)
 
 
@@ -48,6 +50,16 @@ def _held(state: DateState, definition: Definition) -> Iterator[tuple[str, str]]
             games = listed(game.game_id for game in expected_games(state))
             yield command_line(state, "waive", "GAME"), f"goes on without a game; expected are {games}"
         yield command_line(state, "override", gate), f"passes {gate} as it is; what follows is marked degraded"
+
+
+def _tables(state: DateState, definition: Definition) -> Iterator[tuple[str, str]]:
+    if is_quiet(state):
+        return
+    for validator, _of in not_valid(state, definition):
+        if validator.heal is not None:
+            yield command_line(state, "heal", validator.heal), f"repairs {validator.measure}"
+    for processor in dict.fromkeys(validator.processor for validator, _of in not_valid(state, definition)):
+        yield command_line(state, "recheck", processor), f"has the table of {processor} looked at again"
 
 
 def _parked(state: DateState) -> Iterator[tuple[str, str]]:

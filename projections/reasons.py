@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -17,14 +18,15 @@ from events.catalogue import (
     PhaseMoved,
     SchedulePublished,
 )
+from events.records import RECONCILED, CompletionReopened, DisagreementNoted
 from events.values import Check
-from projections.sentences import check_words, measure_words
+from projections.sentences import check_words, measure_words, sentence
 from projections.trail import Found, Trail
 from projections.wording import counted, instant, listed
 from statemachine.definition import Cycle, Definition
 from statemachine.gates import MESSAGE_MEASURES, step_tables
 from statemachine.readiness import standing
-from statemachine.state import OFF_DATE, expected_count
+from statemachine.state import OFF_DATE, Work, expected_count
 
 NOT_IN_ORDER = ("block", "error", "warn")
 
@@ -174,7 +176,7 @@ def readiness(ground: Ground, cycle: Cycle, phase: str, *, before: int | None = 
         return []
     state = ground.trail.state_at(found.event.version)
     stands = standing(state, ground.definition, cycle.name, cycle.step_of[phase])
-    cause = ground.trail.cause(found.event)
+    cause = ground.trail.completion(found.event)
     if isinstance(cause.data, CompletionRecorded):
         name = cause.data.processor or cause.data.published_name
         place = "the last" if not stands.missing else f"number {len(stands.completed)}"
@@ -192,13 +194,31 @@ def readiness(ground: Ground, cycle: Cycle, phase: str, *, before: int | None = 
 
 
 def standings(ground: Ground, cycle: Cycle, phase: str) -> list[Because]:
-    """Who of a phase has reported and who has not, now."""
+    """Who of a phase has reported and who has not, now; and where their tables say otherwise."""
     stands = standing(ground.trail.state, ground.definition, cycle.name, cycle.step_of[phase])
     text = f"{len(stands.completed)} of {stands.expected} complete"
     text += f": {listed(stands.completed)}" if stands.completed else ""
     text += f"; missing: {listed(stands.missing)}" if stands.missing else ""
     text += f"; optional and not there: {listed(stands.missing_optional)}" if stands.missing_optional else ""
-    return [Because(text=text + (f"; failed: {listed(stands.failed)}" if stands.failed else ""))]
+    links = [Because(text=text + (f"; failed: {listed(stands.failed)}" if stands.failed else ""))]
+    return links + _by_their_rows(ground, cycle, phase, stands.done)
+
+
+def _by_their_rows(ground: Ground, cycle: Cycle, phase: str, done: Mapping[str, Work]) -> list[Because]:
+    """What the tables of a phase have shown beside what its processors said: the last of it for each of them."""
+    links: dict[str, Because] = {}
+    for event in reversed(ground.trail.events):
+        data = event.data
+        if not isinstance(data, CompletionRecorded | CompletionReopened | DisagreementNoted):
+            continue
+        name = data.processor
+        if (data.cycle, data.phase) != (cycle.name, phase) or name is None or name in links:
+            continue
+        made = isinstance(data, CompletionRecorded) and data.wire_format == RECONCILED
+        stands = (made and name in done) or (isinstance(data, CompletionReopened) and name not in done)
+        noted = isinstance(data, DisagreementNoted) and name in ground.trail.state.disagreements
+        links[name] = of_event(event, sentence(data) if stands or noted else "")
+    return [link for link in reversed(links.values()) if link.text]
 
 
 def commands(ground: Ground, cycle: Cycle, phase: str) -> list[Because]:

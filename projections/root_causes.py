@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from events.values import Check
 from projections.causes import Case, Category, Impact, RootCause, cause
-from projections.fixes import Fix, after, behind, fix, heal_for_check, heal_for_phase, recheck
+from projections.fixes import Fix, after, behind, fix, heal_for_check, heal_for_phase, heals_in_force, recheck
 from projections.present import held
 from projections.quality import done_of, expected_of, of_phase
+from projections.sentences import check_words
 from projections.wording import counted, listed, number
 from statemachine.definition import Cycle, Definition
 from statemachine.readiness import standing
-from statemachine.state import CycleState, expected_count, is_quiet, open_alerts
+from statemachine.state import CycleState, expected_count, is_quiet
+from statemachine.validation import not_valid
 
 WAITING = ("_waiting", "_running", "parked")
 """Ends of the states in which a cycle lacks processors."""
@@ -163,7 +165,9 @@ def _records(case: Case) -> Iterator[RootCause]:
         if kind == "rows_without_completion":
             said = f"{phase}: rows and no completion of {listed(names)}"
             impact = Impact(len(names), None, "completions")
-            mend = Fix(command=None, effect="only the message is lost: gates that count tables go by the rows")
+            mend = Fix(
+                command=None, effect="only the message is lost: the rows count as soon as a cycle waits for them"
+            )
             holds = _waiting_for(case, phase, names)
             yield cause("lost_completion", phase, listed(names), said, impact=impact, mend=mend, holds=holds)
         else:
@@ -199,17 +203,38 @@ def _grades(case: Case) -> Iterator[RootCause]:
     )
 
 
+def _tables(case: Case) -> Iterator[RootCause]:
+    """Tables that were written and are not as their validators want them."""
+    for validator, of in not_valid(case.state, case.definition):
+        phase = case.definition.processor_of[validator.processor].phase
+        heals = heals_in_force(case.state, case.definition)
+        heal = next((heal for heal in heals if heal.name == validator.heal), None)
+        mend = fix(case.state, case.definition, heal, phase, case.now) if heal is not None else None
+        yield cause(
+            "table_not_valid",
+            phase,
+            validator.measure,
+            f"the table of {validator.processor}: {check_words(of)}",
+            impact=Impact(1, len(case.definition.validators_of[validator.processor]), "validators"),
+            mend=Fix(
+                command=mend.command if mend is not None else None,
+                effect=f"{validator.remediation}; {mend.effect}" if mend is not None else validator.remediation,
+            ),
+        )
+
+
 def _unmapped(case: Case) -> Iterator[RootCause]:
-    for alert in open_alerts(case.state):
-        if alert.cause == "unmapped_processor":
+    definition = case.definition
+    for name in case.state.unmapped:
+        if not any(definition.resolve(phase.name, name) for phase in definition.phases):
             yield cause(
                 "unmapped_processor",
                 None,
-                alert.subject,
-                f"{alert.subject} is no name of the definition, so its completions count for nothing",
+                name,
+                f"{name} is no name of the definition, so its completions count for nothing",
                 impact=Impact(1, None, "names"),
                 mend=Fix(
-                    command=f"python main.py definition show {case.definition.name}",
+                    command=f"python main.py definition show {definition.name}",
                     effect="shows the processors; add the name to one of them as an alias, or as a new one",
                 ),
             )
@@ -222,5 +247,6 @@ FINDERS: Sequence[Callable[[Case], Iterator[RootCause]]] = (
     _processors,
     _records,
     _grades,
+    _tables,
     _unmapped,
 )

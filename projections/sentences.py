@@ -37,6 +37,8 @@ from events.catalogue import (
     Ticked,
     WorkflowDecided,
 )
+from events.records import RECONCILED, CompletionReopened, DisagreementNoted
+from events.reports import AlertReminded, DateNoted, HealNoted, NameNoted
 from events.values import Check, Measure
 from projections.ahead import deadline_words
 from projections.wording import counted, instant, listed, number
@@ -96,6 +98,9 @@ def _schedule(data: SchedulePublished) -> str:
 
 
 def _completion(data: CompletionRecorded) -> str:
+    if data.wire_format == RECONCILED and "since" in data.extra:
+        table, since = data.output_table or data.extra.get("measure"), data.extra["since"]
+        return f"{_who(data)} taken as complete: {table} has {data.record_count} rows since {since}, and nobody said so"
     text = f"{_who(data)} {data.status}{_run(data.run)}"
     if data.record_count is not None:
         text += f", {data.record_count} {data.row_basis or 'rows'}"
@@ -150,7 +155,8 @@ def _refused(data: CommandFailed) -> str:
 
 def _pulse(data: PulseChanged) -> str:
     name = data.processor or data.published_name
-    return f"{name}{_run(data.run)} is {data.condition}; last beat {instant(data.last_beat_at)}"
+    still = f"; no progress since {instant(data.still_since)}" if data.still_since is not None else ""
+    return f"{name}{_run(data.run)} is {data.condition}; last beat {instant(data.last_beat_at)}{still}"
 
 
 def _workflow(data: WorkflowDecided) -> str:
@@ -213,7 +219,24 @@ def _resolved(data: AlertResolved) -> str:
     return f"alert resolved: {_episode(data)}: {data.reason}"
 
 
-def _episode(data: AlertRaised | AlertResolved) -> str:
+def _reminded(data: AlertReminded) -> str:
+    return f"nobody has taken on {_episode(data)} ({data.severity}): reminder {data.number}"
+
+
+def _date_noted(data: DateNoted) -> str:
+    return f"{data.game_date} expects {'games' if data.expects else 'no games'}"
+
+
+def _name_noted(data: NameNoted) -> str:
+    return f"{data.game_date} met {data.published_name} ({data.phase}), which is in no registry"
+
+
+def _heal_noted(data: HealNoted) -> str:
+    about = f"{data.game_date}: heal {data.component}, attempt {data.attempt}"
+    return f"{about}, {'asked for' if data.outcome is None else data.outcome}"
+
+
+def _episode(data: AlertRaised | AlertReminded | AlertResolved) -> str:
     return data.cause if data.subject == "-" else f"{data.cause} ({data.subject})"
 
 
@@ -232,6 +255,19 @@ def _healed(data: HealResolved) -> str:
 
 def _late(data: LateCompletionNoted) -> str:
     return f"{data.processor} ({data.phase}, {data.cycle}) completed after its phase had gone on"
+
+
+def _differs(data: DisagreementNoted) -> str:
+    who = f"{data.processor} ({data.phase}, {data.cycle})"
+    if data.kind == "rows_without_completion":
+        return f"{who} has {number(data.rows)} rows, and has not said that it is done"
+    return f"{who} said that it is done, and its table is empty"
+
+
+def _reopened(data: CompletionReopened) -> str:
+    text = f"{data.processor} ({data.phase}, {data.cycle}) is not complete after all: {data.measure} is 0"
+    gone_on = "; the phase had gone on with it" if data.passed else ""
+    return f"{text} since {instant(data.since)}, and still{gone_on}"
 
 
 def _status(data: StatusChanged) -> str:
@@ -263,11 +299,17 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     CommandRequested: _requested,
     DeadlineElapsed: _elapsed,
     AlertRaised: _raised,
+    AlertReminded: _reminded,
     AlertResolved: _resolved,
+    DateNoted: _date_noted,
+    NameNoted: _name_noted,
+    HealNoted: _heal_noted,
     HealRequested: _heal,
     HealSuppressed: _suppressed,
     HealResolved: _healed,
     LateCompletionNoted: _late,
+    DisagreementNoted: _differs,
+    CompletionReopened: _reopened,
     BreakerMoved: _breaker,
     StatusChanged: _status,
 }

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from events.catalogue import Event, GateEvaluated, PhaseMoved
+from events.catalogue import CompletionRecorded, Event, GateEvaluated, PhaseMoved
 from statemachine.evolve import evolve, initial
 from statemachine.state import DateState
 
@@ -55,6 +55,12 @@ class Trail:
     def cause(self, event: Event) -> Event:
         """The input that `event` follows from; an input is its own cause."""
         return self._by_id.get(event.causation, event) if event.causation is not None else event
+
+    def completion(self, event: Event) -> Event:
+        """The completion that `event` follows from, the core's own where it made one of rows; else the input."""
+        cause = self.cause(event)
+        made = (e for e in self.events if e.causation == cause.id and isinstance(e.data, CompletionRecorded))
+        return next(made, cause)
 
     def move(self, cycle: str, *, before: int | None = None) -> Found[PhaseMoved] | None:
         """The last transition of a cycle."""

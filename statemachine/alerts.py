@@ -15,6 +15,7 @@ from statemachine.definition import Definition, Step, in_force
 from statemachine.readiness import standing
 from statemachine.state import Alert, DateState, alert_key, expected_count, has_no_games, is_quiet, open_alerts
 from statemachine.turn import Turn
+from statemachine.work import REOPENED
 
 RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
 
@@ -101,7 +102,7 @@ def resolve_what_is_gone(turn: Turn) -> None:
     for alert in open_alerts(turn.state):
         gone = _GONE.get(alert.cause)
         reason = gone(turn, alert) if gone is not None else None
-        if empty and alert.cause != "unmapped_processor":
+        if empty:
             reason = "no game is expected any more"
         if reason is not None:
             resolve(turn, alert.cause, reason, alert.subject)
@@ -213,7 +214,15 @@ def _held(turn: Turn, alert: Alert) -> str | None:
 
 
 def _in_error(turn: Turn, alert: Alert) -> str | None:
-    return _held(turn, alert) if alert.severity == "critical" else None
+    if alert.severity != "critical" or alert.subject in turn.definition.validators_of:
+        return _out_of_use(turn, alert)
+    return _held(turn, alert)
+
+
+def _out_of_use(turn: Turn, alert: Alert) -> str | None:
+    """Neither a gate nor a set of validators has the name any more: nobody would ever say that it passes."""
+    known = alert.subject in turn.definition.gate_of or alert.subject in turn.definition.validators_of
+    return None if known else f"the definition has no {alert.subject} any more"
 
 
 def _pulse(turn: Turn, alert: Alert) -> str | None:
@@ -240,6 +249,18 @@ def runs_within(turn: Turn, processor: str, span: timedelta) -> int:
     )
 
 
+def _records(turn: Turn, alert: Alert) -> str | None:
+    """The processor is complete, by what it said or by its rows; or what was taken back has its rows, late as it is."""
+    processor = turn.definition.processor_of.get(alert.subject)
+    if processor is None:
+        return f"the definition has no {alert.subject} any more"
+    if not any(w.status == REOPENED for key, w in turn.state.work.items() if key.endswith(f"/{alert.subject}")):
+        return f"{alert.subject} is complete"
+    steps = [cycle.step_of[processor.phase] for cycle in turn.definition.cycles if processor.phase in cycle.step_of]
+    filled = any(alert.subject in _with_rows(turn.state, turn.definition, step) for step in steps)
+    return f"the table of {alert.subject} has rows" if filled else None
+
+
 _GONE: dict[str, Callable[[Turn, Alert], str | None]] = {
     "box_scores_incomplete": _box_scores,
     "precompute_incomplete": _precompute,
@@ -248,8 +269,11 @@ _GONE: dict[str, Callable[[Turn, Alert], str | None]] = {
     "handoff_missed": _hand_off,
     "phase_stalled": _stalled,
     "gate_blocked": _held,
+    "gate_warned": _out_of_use,
     "gate_error": _in_error,
     "processor_stale": _pulse,
     "processor_dead": _pulse,
+    "processor_hung": _pulse,
     "run_storm": _storm,
+    "records_disagree": _records,
 }

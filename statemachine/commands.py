@@ -14,6 +14,7 @@ from events.codec import derive_id
 from statemachine.calendar import next_date
 from statemachine.definition import Step
 from statemachine.turn import Turn
+from statemachine.work import PROBE
 
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
@@ -87,15 +88,24 @@ def trigger_phase(turn: Turn, cycle: str, step: Step, previous: Step | None, *, 
 
 
 def ask_measures(
-    turn: Turn, boundary: str, names: list[str], *, cycle: str | None = None, phase: str | None = None
+    turn: Turn,
+    boundary: str,
+    names: list[str],
+    *,
+    cycle: str | None = None,
+    phase: str | None = None,
+    topic: str | None = None,
 ) -> None:
-    """Ask the edge to measure a boundary; the answer comes back as `measures_observed`."""
-    state = turn.state
+    """Ask the edge to measure a boundary; the answer comes back as `measures_observed`. Asked twice in one turn for the
+    same cycle it is one question."""
+    state, command_id = turn.state, derive_id("measure", turn.fact.id, cycle or "", boundary)
+    if command_id in state.sent:
+        return
     turn.emit(
         CommandRequested(
-            command_id=derive_id("measure", turn.fact.id, cycle or "", boundary),
+            command_id=command_id,
             kind="measure",
-            topic=probe_topic(boundary),
+            topic=topic or probe_topic(boundary),
             payload={"sport": state.sport, "game_date": state.game_date, "boundary": boundary, "measures": names},
             ordering_key=state.stream,
             cycle=cycle,
@@ -106,7 +116,7 @@ def ask_measures(
 
 def probe_topic(boundary: str) -> str:
     """Where the edge is asked to measure `boundary`."""
-    return f"probe:{boundary}"
+    return f"{PROBE}{boundary}"
 
 
 def asked_already(turn: Turn, boundary: str) -> bool:

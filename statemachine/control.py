@@ -1,19 +1,17 @@
 """The control stream of a sport: what concerns no single date. Rejected messages, the controller's decisions, the
-definitions in force, and our own ticks, whose absence is itself a finding (design 6, incident I2).
+definitions in force, and our own ticks, whose absence is itself a finding (design 6, incident I2); and what its dates
+report (`statemachine/reports.py`), for only here can anything be counted over all of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-
-from msgspec import Struct, field
-from msgspec.structs import replace
+from typing import Any
 
 from events.catalogue import (
     AlertRaised,
     AlertResolved,
-    CommandFailed,
-    CommandPublished,
     CommandRequested,
     ComponentObserved,
     DeadlineElapsed,
@@ -27,117 +25,21 @@ from events.catalogue import (
     Ticked,
     WorkflowDecided,
 )
-from events.codec import derive_id
+from events.reports import HealNoted, NameNoted
 from events.values import Severity
+from statemachine import reminders
 from statemachine.alerts import RANK
 from statemachine.calendar import league_date
-from statemachine.definition import Definition
+from statemachine.control_state import MISSED, OVER, SILENT, ControlState, evolve, initial, page_id
+from statemachine.definition import AlertRules, Definition
+from statemachine.heal_patterns import family, over_at, patterns
 from statemachine.operators import CommandNotAllowed
-from statemachine.state import RECENT_INPUTS_MAX, Alert, alert_key
-from statemachine.suppression import EVERYTHING, Suppression
+from statemachine.silence import silent_at
+from statemachine.state import alert_key
+from statemachine.suppression import EVERYTHING, suppressed
 from statemachine.turn import Working
 
-
-class ControlState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The folded state of a control stream. `decided_at` is the last decision of each workflow, `rejected` the number
-    of rejections by code, `definitions` the versions whose text is stored here, `ticked_at` the last recorded tick,
-    `suppressions` the windows of silence by what they are about."""
-
-    stream: str
-    version: int = 0
-    definition: str = ""
-    recorded_at: datetime | None = None
-    decided_at: dict[str, datetime] = field(default_factory=dict)
-    rejected: dict[str, int] = field(default_factory=dict)
-    definitions: tuple[str, ...] = ()
-    ticked_at: datetime | None = None
-    alerts: dict[str, Alert] = field(default_factory=dict)
-    elapsed: tuple[str, ...] = ()
-    suppressions: dict[str, Suppression] = field(default_factory=dict)
-    recent: tuple[str, ...] = ()
-
-
-def initial(stream: str) -> ControlState:
-    """The state before the first event."""
-    return ControlState(stream=stream)
-
-
-def evolve(state: ControlState, event: Event) -> ControlState:
-    """The state after `event`."""
-    data = event.data
-    changes: dict[str, object] = {"version": event.version, "recorded_at": event.recorded_at}
-    if event.causation is None:
-        changes["recent"] = (*state.recent[1 - RECENT_INPUTS_MAX :], event.id)
-    if isinstance(data, WorkflowDecided):
-        changes["decided_at"] = {**state.decided_at, data.workflow: event.recorded_at}
-        changes["elapsed"] = ()
-    elif isinstance(data, MessageRejected):
-        changes["rejected"] = {**state.rejected, data.code: state.rejected.get(data.code, 0) + 1}
-    elif isinstance(data, DefinitionPublished):
-        changes["definitions"] = (*state.definitions, data.definition)
-    elif isinstance(data, DefinitionAdopted):
-        changes["definition"] = data.definition
-    elif isinstance(data, Ticked):
-        changes["ticked_at"] = event.recorded_at
-    elif isinstance(data, DeadlineElapsed):
-        changes["elapsed"] = (*state.elapsed, data.name)
-    else:
-        changes |= _alert_changes(state, event)
-    return replace(state, **changes)
-
-
-def _alert_changes(state: ControlState, event: Event) -> dict[str, object]:
-    data = event.data
-    if isinstance(data, AlertRaised):
-        key = alert_key(data.cause, data.subject)
-        before = state.alerts.get(key)
-        rises = dict(before.rises) if before is not None and before.resolved_at is None else {}
-        rises.setdefault(data.severity, event.recorded_at)
-        alert = Alert(
-            cause=data.cause,
-            subject=data.subject,
-            severity=data.severity,
-            raised_at=min(rises.values()),
-            detail=data.detail,
-            rises=rises,
-            numbers=data.numbers,
-        )
-        return {"alerts": {**state.alerts, key: alert}}
-    if isinstance(data, AlertResolved):
-        key = alert_key(data.cause, data.subject)
-        return {"alerts": {**state.alerts, key: replace(state.alerts[key], resolved_at=event.recorded_at)}}
-    if isinstance(data, OperatorActed) and data.command == "acknowledge":
-        seen = {
-            key: replace(alert, acknowledged_at=event.recorded_at, acknowledged_by=event.actor)
-            for key, alert in state.alerts.items()
-            if data.target in (key, alert.cause) and alert.acknowledged_at is None
-        }
-        return {"alerts": {**state.alerts, **seen}}
-    if isinstance(data, OperatorActed) and data.command == "suppress" and data.until is not None:
-        target = data.target or EVERYTHING
-        window = Suppression(target=target, until=data.until, actor=event.actor, reason=data.reason)
-        return {"suppressions": {**state.suppressions, target: window}}
-    if isinstance(data, CommandPublished):
-        return _paged(state, data.command_id, delivered_at=event.recorded_at, undeliverable=None)
-    if isinstance(data, CommandFailed) and data.permanent:
-        return _paged(state, data.command_id, undeliverable=data.error)
-    if isinstance(data, CommandRequested) and data.attempt > 1:
-        return _paged(state, data.command_id, attempt=data.attempt, undeliverable=None, delivered_at=None)
-    return {}
-
-
-def _paged(state: ControlState, command_id: str, **changes: object) -> dict[str, object]:
-    """What changes about the alert whose page is `command_id`, if there is one."""
-    found = {
-        key: replace(alert, **changes)
-        for key, alert in state.alerts.items()
-        if _page_id(state, key, alert) == command_id
-    }
-    return {"alerts": {**state.alerts, **found}} if found else {}
-
-
-def _page_id(state: ControlState, key: str, alert: Alert) -> str:
-    return derive_id("alert", state.stream, key, alert.severity, alert.raised_at)
+__all__ = ("ControlState", "deadlines", "decide", "decide_and_fold", "evolve", "initial", "page", "silences")
 
 
 def decide(state: ControlState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
@@ -153,23 +55,37 @@ def decide_and_fold(
         return [], state
     working = Working(state, fact, now, definition, fold=evolve)
     data = fact.data
-    if isinstance(data, Ticked):
-        _tick(working, data)
-        return working.events, working.state
-    if isinstance(data, OperatorActed):
-        _act(working, data)
-        return working.events, working.state
-    working.emit(data)
-    if isinstance(data, WorkflowDecided):
-        for subject in (data.workflow, "-"):
-            _resolve(working, "workflow_silent", subject, f"{data.workflow} decided {data.action}")
-    elif isinstance(data, MessageRejected):
-        _rejected(working, data)
-    elif isinstance(data, ComponentObserved) and data.available:
-        _resolve(working, _unavailable(data), data.name, data.detail)
-    elif isinstance(data, ComponentObserved):
-        _raise(working, _unavailable(data), "critical", data.name, data.detail)
+    react = _REACTION.get(type(data))
+    if react is None:
+        working.emit(data)
+    else:
+        react(working, data)
     return working.events, working.state
+
+
+def _decided(working: Working[ControlState], data: WorkflowDecided) -> None:
+    working.emit(data)
+    for subject in (data.workflow, "-"):
+        _resolve(working, "workflow_silent", subject, f"{data.workflow} decided {data.action}")
+
+
+def _rejected(working: Working[ControlState], data: MessageRejected) -> None:
+    working.emit(data)
+    detail = f"{data.topic or 'unknown topic'}: {data.reason}"
+    _once_a_day(working, "messages_rejected", data.code, detail)
+
+
+def _observed(working: Working[ControlState], data: ComponentObserved) -> None:
+    working.emit(data)
+    if data.available:
+        _resolve(working, _unavailable(data), data.name, data.detail)
+    else:
+        _raise(working, _unavailable(data), "critical", data.name, data.detail)
+
+
+def _healed(working: Working[ControlState], data: HealNoted) -> None:
+    working.emit(data)
+    _judge_heals(working, family(data.component))
 
 
 def _known_already(state: ControlState, data: Input) -> bool:
@@ -225,24 +141,61 @@ def _is_open(state: ControlState, cause: str, subject: str) -> bool:
     return known is not None and known.resolved_at is None
 
 
-def _rejected(working: Working[ControlState], data: MessageRejected) -> None:
-    key = alert_key("messages_rejected", data.code)
-    known = working.state.alerts.get(key)
+def _once_a_day(working: Working[ControlState], cause: str, subject: str, detail: str) -> None:
+    """Raise an episode, unless one of the same league day was raised already: a new day is a new episode."""
+    known = working.state.alerts.get(alert_key(cause, subject))
     today = league_date(working.now, working.definition.timezone)
     if known is not None and league_date(known.raised_at, working.definition.timezone) == today:
         return
-    if known is not None:
-        _resolve(working, "messages_rejected", data.code, "a new day")
-    detail = f"{data.topic or 'unknown topic'}: {data.reason}"
-    _raise(working, "messages_rejected", "warning", data.code, detail)
+    _resolve(working, cause, subject, "a new day")
+    _raise(working, cause, "warning", subject, detail)
 
 
-def _raise(working: Working[ControlState], cause: str, severity: Severity, subject: str, detail: str) -> None:
+def _unmapped(working: Working[ControlState], data: NameNoted) -> None:
+    working.emit(data)
+    if working.definition.resolve(data.phase, data.published_name) is None:
+        detail = f"{data.phase}: {data.published_name!r} is in no registry, so it counts for nothing"
+        detail += f" (first on {data.game_date}); add it as a processor or as an alias"
+        _once_a_day(working, "unmapped_processor", data.published_name, detail)
+
+
+def _adopted(working: Working[ControlState], data: DefinitionAdopted) -> None:
+    """Names that the definition knows by now trouble nobody."""
+    working.emit(data)
+    definition = working.definition
+    for alert in list(working.state.alerts.values()):
+        known = any(definition.resolve(phase.name, alert.subject) for phase in definition.phases)
+        if alert.cause == "unmapped_processor" and known:
+            _resolve(working, alert.cause, alert.subject, f"{definition.version} knows the name")
+
+
+def _judge_heals(working: Working[ControlState], component: str) -> None:
+    """Tell of the patterns that the repairs of a component make, or that they make none any more."""
+    rules = working.definition.alerts.heal_patterns
+    found = patterns(working.state.heals.get(component, ()), rules, working.now) if rules is not None else []
+    if not found:
+        _resolve(working, "heal_pattern", component, f"the repairs of {component} make no pattern any more")
+        return
+    detail = f"{component}: {'; '.join(pattern.detail for pattern in found)}"
+    numbers: dict[str, float | None] = {pattern.name: float(pattern.count) for pattern in found}
+    _raise(working, "heal_pattern", found[0].severity, component, detail, numbers=numbers)
+
+
+def _raise(
+    working: Working[ControlState],
+    cause: str,
+    severity: Severity,
+    subject: str,
+    detail: str,
+    *,
+    numbers: dict[str, float | None] | None = None,
+) -> None:
     key = alert_key(cause, subject)
     known = working.state.alerts.get(key)
     if known is not None and known.resolved_at is None and RANK[known.severity] >= RANK[severity]:
         return
-    working.emit(AlertRaised(cause=cause, severity=severity, detail=detail, subject=subject))
+    raised = AlertRaised(cause=cause, severity=severity, detail=detail, subject=subject, numbers=numbers or {})
+    working.emit(raised)
     page(working, key)
 
 
@@ -253,7 +206,7 @@ def page(working: Working[ControlState], key: str, *, attempt: int = 1) -> None:
     said = {"alert_key": key, "cause": alert.cause, "subject": alert.subject, "severity": alert.severity}
     working.emit(
         CommandRequested(
-            command_id=_page_id(working.state, key, alert),
+            command_id=page_id(working.state, key, alert),
             kind="alert",
             topic=f"alert:{alert.severity}",
             payload=said | {"detail": alert.detail, "sport": sport, "game_date": "-"},
@@ -270,19 +223,18 @@ def _resolve(working: Working[ControlState], cause: str, subject: str, reason: s
 
 
 def deadlines(state: ControlState, definition: Definition) -> list[tuple[datetime, str]]:
-    """When the silence of the controller becomes an alert, and when our own next tick is recorded. The silence is
-    counted from the last decision of any workflow, once there has been one."""
-    rules = definition.alerts
-    found = []
-    if state.decided_at:
-        last = max(state.decided_at.values())
-        for minutes, severity in (
-            (rules.silent_warning_minutes, "warning"),
-            (rules.silent_critical_minutes, "critical"),
-        ):
-            name = f"silent:{severity}"
-            if name not in state.elapsed:
-                found.append((last + timedelta(minutes=minutes), name))
+    """When the silence of the controller becomes an alert, when a pattern of repairs is over, who is to be reminded of
+    what, and when our own next tick is recorded."""
+    rules, known_at = definition.alerts, state.recorded_at
+    found = [(at, f"{SILENT}{severity}") for severity, at in silences(state, rules, definition.timezone).items()]
+    found = [item for item in found if item[1] not in state.elapsed]
+    for alert in state.alerts.values():
+        if alert.cause == "heal_pattern" and alert.resolved_at is None and rules.heal_patterns is not None:
+            tries = state.heals.get(alert.subject, ())
+            over = over_at(tries, rules.heal_patterns, known_at or alert.raised_at)
+            found.append((over, f"{OVER}{alert.subject}"))
+    for at, name in reminders.deadlines(state.alerts, rules.reminders):
+        found.append((_after_silence(state, name.split(":", 3)[3], at), name))
     if state.ticked_at is not None:
         found.append((state.ticked_at + timedelta(minutes=rules.tick_record_minutes), "tick"))
     elif state.recorded_at is not None:
@@ -290,22 +242,63 @@ def deadlines(state: ControlState, definition: Definition) -> list[tuple[datetim
     return sorted(found)
 
 
+def silences(state: ControlState, rules: AlertRules, zone: str) -> dict[Severity, datetime]:
+    """When the controller's silence becomes, or became, an alert of each severity. It is counted from the last decision
+    of any workflow, once there has been one, and not over times at which we did not listen ourselves: what was decided
+    then is still on its way to us (`statemachine/silence.py` says on which days it counts)."""
+    if not state.decided_at:
+        return {}
+    since = max(state.decided_at.values())
+    since = since if state.listening_at is None else max(since, state.listening_at)
+    found: dict[Severity, datetime | None] = {
+        "warning": silent_at(since, rules.silent_warning_minutes, state.dates, zone),
+        "critical": silent_at(since, rules.silent_critical_minutes, state.dates, zone),
+    }
+    return {severity: at for severity, at in found.items() if at is not None}
+
+
+def _after_silence(state: ControlState, key: str, at: datetime) -> datetime:
+    """`at`, or the end of the windows of silence in which it lies: nobody is reminded while they hold."""
+    while (window := suppressed(state.suppressions, key, at)) is not None:
+        at = window.until
+    return at
+
+
 def _tick(working: Working[ControlState], data: Ticked) -> None:
-    due = [item for item in deadlines(working.state, working.definition) if item[0] <= working.now]
-    if not due:
-        return
     before = working.state.ticked_at
+    if not _due(working):
+        return
     working.emit(data)
     _watch_ticks(working, before)
-    for instant, name in due:
-        if name == "tick":
-            continue
+    for instant, name in _due(working):  # the tick itself has come
         working.emit(DeadlineElapsed(name=name, due_at=instant))
-        rules = working.definition.alerts
-        critical = name == "silent:critical"
-        minutes = rules.silent_critical_minutes if critical else rules.silent_warning_minutes
-        detail = f"no workflow decided anything for {minutes} min"
-        _raise(working, "workflow_silent", "critical" if critical else "warning", "-", detail)
+        kind, _, rest = name.partition(":")
+        _COME[f"{kind}:"](working, rest)
+
+
+def _due(working: Working[ControlState]) -> list[tuple[datetime, str]]:
+    return [item for item in deadlines(working.state, working.definition) if item[0] <= working.now]
+
+
+def _silent(working: Working[ControlState], severity: str) -> None:
+    rules = working.definition.alerts
+    critical = severity == "critical"
+    minutes = rules.silent_critical_minutes if critical else rules.silent_warning_minutes
+    detail = f"no workflow decided anything for {minutes} min"
+    _raise(working, "workflow_silent", "critical" if critical else "warning", "-", detail)
+
+
+def _remind(working: Working[ControlState], name: str) -> None:
+    state, key = working.state, name.split(":", 2)[2]
+    for data in reminders.reminder(state.alerts[key], stream=state.stream, key=key, game_date="-"):
+        working.emit(data)
+
+
+_COME: dict[str, Callable[[Working[ControlState], str], None]] = {
+    SILENT: _silent,
+    OVER: _judge_heals,
+    reminders.REMIND: _remind,
+}
 
 
 def _watch_ticks(working: Working[ControlState], before: datetime | None) -> None:
@@ -315,4 +308,17 @@ def _watch_ticks(working: Working[ControlState], before: datetime | None) -> Non
         _resolve(working, "ticks_missed", "-", "ticks arrive")
         return
     minutes = int((working.now - before).total_seconds() // 60)
+    working.emit(DeadlineElapsed(name=MISSED, due_at=before + allowed))
     _raise(working, "ticks_missed", "warning", "-", f"no tick for {minutes} min; deadlines were late by as much")
+
+
+_REACTION: dict[type, Callable[[Working[ControlState], Any], None]] = {
+    ComponentObserved: _observed,
+    DefinitionAdopted: _adopted,
+    HealNoted: _healed,
+    MessageRejected: _rejected,
+    NameNoted: _unmapped,
+    OperatorActed: _act,
+    Ticked: _tick,
+    WorkflowDecided: _decided,
+}

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from events.catalogue import DeadlineElapsed
-from statemachine import heals
-from statemachine.alerts import coverage, phase_done, precompute_shortfall, raise_alert
+from statemachine import heals, reconciling, reminders, validation
+from statemachine.alerts import coverage, phase_done, precompute_shortfall, raise_alert, resolve_what_is_gone
 from statemachine.calendar import midnight_ending, wall_instant
 from statemachine.commands import ask_measures, asked_already, trigger_phase
 from statemachine.definition import Cycle, Definition, Due
@@ -44,6 +44,17 @@ def _all(state: DateState, definition: Definition) -> Iterator[Deadline]:
         yield from _of_cycle(state, definition, cycle)
     yield from _of_date(state, definition)
     yield from _of_heals(state, definition)
+    yield from validation.looks(state, definition)
+    yield from _of_alerts(state, definition)
+    if state.disagreements:
+        yield from reconciling.deadlines(state, definition)
+
+
+def _of_alerts(state: DateState, definition: Definition) -> Iterator[Deadline]:
+    """The reminders; an alert that is still to leave the house is told by nothing else."""
+    leaving = {sent.subject for sent in state.sent.values() if sent.kind == "alert"}
+    told = {key: alert for key, alert in state.alerts.items() if key not in leaving}
+    yield from reminders.deadlines(told, definition.alerts.reminders)
 
 
 def _of_heals(state: DateState, definition: Definition) -> Iterator[Deadline]:
@@ -82,8 +93,12 @@ def _present(state: DateState, definition: Definition, cycle: Cycle, at: CycleSt
     stall = progress + timedelta(minutes=definition.phase_of[phase].stall_minutes)
     yield stall, f"stall:{cycle.name}:{phase}:{progress.isoformat()}"
     stands = standing(state, definition, cycle.name, step)
-    for ready in waits_met(step, stands, at):
+    met = waits_met(step, stands, at)
+    for ready in met:
         yield ready.at, f"ready:{cycle.name}:{phase}:{at.retries}:{ready.reason}:{len(stands.completed)}"
+    look = reconciling.next_look(definition, cycle, at, progress) if at.looks and not met else None
+    if look is not None:
+        yield look
     if at.state.endswith("_waiting") and at.commands and at.sends <= definition.alerts.resend_max:
         due = (at.commanded_at or at.since) + timedelta(minutes=definition.alerts.hand_off_minutes)
         yield due, f"handoff:{cycle.name}:{phase}:{at.retries}:{at.sends}"
@@ -162,6 +177,16 @@ def _stall(turn: Turn, arguments: list[str]) -> None:
         detail += f"; missing {', '.join(stands.missing)}"
     raise_alert(turn, "phase_stalled", "warning", detail, subject=phase, numbers={"minutes": float(minutes)})
     heals.missing_in(turn, cycle.name, step, f"{phase} stalled")
+    reconciling.look(turn, cycle, step)
+
+
+def _look(turn: Turn, arguments: list[str]) -> None:
+    cycle = turn.definition.cycle_of[arguments[0]]
+    reconciling.look(turn, cycle, cycle.step_of[arguments[1]])
+
+
+def _reconcile(turn: Turn, arguments: list[str]) -> None:
+    reconciling.due(turn, arguments[0])
 
 
 def _hand_off(turn: Turn, arguments: list[str]) -> None:
@@ -242,6 +267,19 @@ def _look_at_heal(turn: Turn, arguments: list[str]) -> None:
         ask_measures(turn, heal.gate, heals.measures_of(turn.definition, heal))
 
 
+def _remind(turn: Turn, arguments: list[str]) -> None:
+    """Nobody is reminded of what is over and only has not been looked at since."""
+    resolve_what_is_gone(turn)
+    state, key = turn.state, arguments[-1]
+    if state.alerts[key].resolved_at is None:
+        for data in reminders.reminder(state.alerts[key], stream=state.stream, key=key, game_date=state.game_date):
+            turn.emit(data)
+
+
+def _validate(turn: Turn, arguments: list[str]) -> None:
+    validation.look(turn, arguments[0])
+
+
 def _verify_heal(turn: Turn, arguments: list[str]) -> None:
     heals.overdue(turn, arguments[0])
 
@@ -271,4 +309,8 @@ _REACTION: dict[str, Callable[[Turn, list[str]], None]] = {
     "verify": _look_at_heal,
     "heal": _verify_heal,
     "heal_again": _heal_again,
+    "validate": _validate,
+    "reconcile": _reconcile,
+    "look": _look,
+    "remind": _remind,
 }

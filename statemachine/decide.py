@@ -20,7 +20,6 @@ from events.catalogue import (
     DefinitionAdopted,
     Event,
     Fact,
-    LateCompletionNoted,
     MeasuresObserved,
     ObservationRecorded,
     OperatorActed,
@@ -32,9 +31,9 @@ from events.catalogue import (
     StatusChanged,
     Ticked,
 )
-from statemachine import heals
+from statemachine import heals, reconciling, validation
 from statemachine.alerts import raise_alert, resolve, resolve_what_is_gone, runs_within
-from statemachine.calendar import received_when
+from statemachine.completing import cycle_of, progressed
 from statemachine.deadlines import deadlines, elapse
 from statemachine.definition import Definition
 from statemachine.machine import CycleModel, has_place, settle_cycle
@@ -119,20 +118,19 @@ def _record(turn: Turn, data: Any) -> None:
 def _completion(turn: Turn, data: CompletionRecorded) -> None:
     state = turn.state
     processor = canonical(turn.definition, data.phase, data.published_name, data.output_table)
-    cycle = _cycle_of(turn, data.phase)
+    cycle = cycle_of(turn, data.phase)
     before = state.work.get(f"{cycle}/{data.phase}/{processor}")
     if _said_already(turn, data.phase, processor, data.run, data.status):
         return
     turn.emit(replace(data, processor=processor, cycle=cycle))
     if processor is None:
-        _unmapped(turn, data.phase, data.published_name)
         return
     after = turn.state.work.get(f"{cycle}/{data.phase}/{processor}")
     if after is None or cycle is None:
         return
     _storm(turn, data.phase, processor)
     if before is None or before.done_at != after.done_at:
-        _progressed(turn, cycle, data.phase, processor, first=before is None or before.done_at is None)
+        progressed(turn, cycle, data.phase, processor, first=before is None or before.done_at is None)
 
 
 def _said_already(turn: Turn, phase: str, processor: str | None, run: str | None, status: str) -> bool:
@@ -147,33 +145,12 @@ def _said_already(turn: Turn, phase: str, processor: str | None, run: str | None
     return False
 
 
-def _progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first: bool) -> None:
-    """A completion counted. A re-run of what was complete moves no machine, unless the gate holds or the phase was
-    asked for again: the machine is the slow part of the path, and re-runs are most of a stormy day."""
-    state = turn.state
-    turn.progressed = first or bool(state.heals) or any(alert.resolved_at is None for alert in state.alerts.values())
-    at = state.cycles.get(cycle_name)
-    if at is None or at.state == "idle":
-        return
-    if first and f"{phase} without {processor}" in at.degraded:
-        turn.emit(LateCompletionNoted(cycle=cycle_name, phase=phase, processor=processor))
-    blocked, waiting = at.state == f"{phase}_blocked", at.state == f"{phase}_waiting"
-    if at.state in ("done", "parked") or not (first or blocked or waiting or at.counted_from is not None):
-        return
-    model = CycleModel(turn, turn.definition.cycle_of[cycle_name])
-    if blocked:
-        model.fire("recheck", f"{processor} completed")
-    model.settle()
-
-
 def _started(turn: Turn, data: RunStarted) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, None)
-    cycle = _cycle_of(turn, data.phase)
+    cycle = cycle_of(turn, data.phase)
     if _said_already(turn, data.phase, processor, data.run, "started"):
         return
     turn.emit(replace(data, processor=processor, cycle=cycle))
-    if processor is None:
-        _unmapped(turn, data.phase, data.published_name)
     if processor is None or cycle is None:
         return
     _storm(turn, data.phase, processor)
@@ -183,33 +160,17 @@ def _started(turn: Turn, data: RunStarted) -> None:
 
 
 def _progress(turn: Turn, data: ProgressReported) -> None:
-    cycle = _cycle_of(turn, data.phase)
+    cycle = cycle_of(turn, data.phase)
     turn.emit(replace(data, cycle=cycle))
     at = turn.state.cycles.get(cycle or "")
     if cycle is not None and at is not None and at.state == f"{data.phase}_waiting":
         settle_cycle(turn, turn.definition.cycle_of[cycle])
 
 
-def _cycle_of(turn: Turn, phase: str) -> str | None:
-    """The cycle a message of `phase` belongs to: that of its receive time, unless a later one with that phase has
-    opened already. On two game dates of five the overnight cycle opens before midnight."""
-    definition = turn.definition
-    received = received_when(turn.state.game_date, turn.now, definition.timezone)
-    for later in definition.later_cycles(phase, received):
-        if later in turn.state.cycles:
-            return later
-    return definition.cycle_for(phase, received)
-
-
 def _settle_opened(turn: Turn, cycle: str) -> None:
     at = turn.state.cycles.get(cycle)
     if at is not None and at.state not in ("idle", "done", "parked"):
         settle_cycle(turn, turn.definition.cycle_of[cycle])
-
-
-def _unmapped(turn: Turn, phase: str, name: str) -> None:
-    detail = f"{phase}: {name!r} is in no registry, so it counts for nothing; add it as a processor or as an alias"
-    raise_alert(turn, "unmapped_processor", "warning", detail, subject=name)
 
 
 def _storm(turn: Turn, phase: str, processor: str) -> None:
@@ -224,10 +185,14 @@ def _storm(turn: Turn, phase: str, processor: str) -> None:
 
 
 def _measures(turn: Turn, data: MeasuresObserved) -> None:
+    found = reconciling.compare(turn, data)
     turn.emit(data)
+    reconciling.conclude(turn, found)
+    moved = {event.data.cycle for event in turn.events if isinstance(event.data, PhaseMoved)}
+    validation.on_measures(turn, data.boundary)
     for cycle in turn.definition.cycles:
         model = CycleModel(turn, cycle)
-        if model.step.gate != data.boundary:
+        if model.step.gate != data.boundary or cycle.name in moved:  # what moved has been settled
             continue
         if model.state == f"{model.step.phase}_blocked":
             model.fire("recheck", "measured again")
@@ -292,9 +257,14 @@ def _pulse(turn: Turn, data: PulseChanged) -> None:
     if data.condition == "back":
         resolve(turn, "processor_dead", f"{processor} beats again", processor)
         resolve(turn, "processor_stale", f"{processor} beats again", processor)
+        resolve(turn, "processor_hung", f"{processor} goes on", processor)
         known = turn.definition.processor_of.get(processor)
         if known is not None:
             resolve(turn, "heartbeats_silent", f"{processor} beats again", known.phase)
+    elif not finished and data.condition == "hung":
+        still = data.still_since.isoformat() if data.still_since is not None else "an unknown instant"
+        detail = f"{processor}: run {data.run} beats, and its progress has stood still since {still}"
+        raise_alert(turn, "processor_hung", "warning", detail, subject=processor)
     elif not finished and _all_are_silent(turn, data, processor):
         phase = turn.definition.processor_of[processor].phase
         detail = f"{phase}: {data.together} runs stopped beating at {data.last_beat_at.isoformat()}, and runs complete"

@@ -1,9 +1,8 @@
 """The definition: a pipeline described as data, and the questions that the core asks of it.
 
 A definition is read from TOML at the edge (`handlers/definitions.py`), checked whole (`statemachine/soundness/`) and
-identified by the hash of its canonical bytes, environment overrides included. Nothing about NBA or MLB stands in code.
-Durations carry their unit in their name; thresholds say in their name which side they mean: `block_below = 0.8` blocks
-0.7999 and lets 0.8 pass, `block_above = 50` lets 50 pass and blocks 50.01.
+identified by the hash of its canonical bytes, overrides included. Durations carry their unit in their name, thresholds
+their side: `block_below = 0.8` blocks 0.7999 and lets 0.8 pass, `block_above = 50` lets 50 pass and blocks 50.01.
 """
 
 from __future__ import annotations
@@ -13,21 +12,18 @@ from hashlib import sha256
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import field
 
 from events.values import Mode, Severity
+from statemachine.alert_rules import HealPatterns, Reminder
+from statemachine.spec import OnError, Spec
+from statemachine.validator import Validation, Validator
 
 Anchor = Literal["first_tip", "last_tip", "midnight"]
 """`midnight` is the midnight that ends the game date, in the league's zone."""
 
 RECEIVED = ("before", "on", "after")
 """When a message comes, seen from its game date: the order of the cycles."""
-
-OnError = Literal["block", "warn", "pass"]
-
-
-class Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, dict=True):
-    """Base of everything in a definition: strict, immutable, hashable by content."""
 
 
 class Processor(Spec, frozen=True, kw_only=True):
@@ -51,7 +47,7 @@ class Processor(Spec, frozen=True, kw_only=True):
         return (self.name, *((self.class_name,) if self.class_name else ()), *self.aliases)
 
 
-def in_force(bounded: Processor | Heal | Probe, game_date: str) -> bool:
+def in_force(bounded: Processor | Heal | Probe | Validator, game_date: str) -> bool:
     """True from `since` on and before `until` (ISO dates compare as text); an absent bound bounds nothing."""
     since, until = bounded.since, bounded.until
     return (since is None or since <= game_date) and (until is None or game_date < until)
@@ -232,19 +228,21 @@ class AlertRules(Spec, frozen=True, kw_only=True):
     beat_interval_seconds: int = 60
     beat_stale_seconds: int = 300
     beat_dead_seconds: int = 900
+    beat_hung_seconds: int | None = None
     silent_warning_minutes: int = 60
     silent_critical_minutes: int = 120
     tick_record_minutes: int = 15
     tick_missed_minutes: int = 5
+    heal_patterns: HealPatterns | None = None
+    reminders: tuple[Reminder, ...] = ()
 
 
 class Heal(Spec, frozen=True, kw_only=True):
     """A repair. It is wanted when `check` of `gate` did not pass, or for each missing processor of `phase`; it is asked
     for at most `cap` times, `cool_down_minutes` apart, never before the games are over where `after_games`, and it is
     judged `verify_minutes` later by the data; one for a check has it measured again `measure_minutes` before, where
-    that is not 0. `approval` waits for a person. `since` and `until` bound the game dates
-    it is for, as those of a processor: nobody re-scrapes a source that was switched off. What it costs is said roughly,
-    for a person to weigh: how long its service is at work, how many rows it writes again, on whose limit it draws."""
+    that is not 0. `approval` waits for a person. `since` and `until` bound the game dates it is for. What it costs is
+    said roughly, to be weighed: how long its service works, how many rows it writes again, on whose limit it draws."""
 
     name: str
     mode: Literal["automatic", "approval", "off"]
@@ -299,6 +297,7 @@ class Definition(Spec, frozen=True, kw_only=True):
     sport: str
     timezone: str
     game_minutes: int
+    reconcile_minutes: int = 15
     topics: dict[str, str] = field(default_factory=dict)
     control_workflows: tuple[str, ...] = ()
     phases: tuple[Phase, ...]
@@ -306,6 +305,8 @@ class Definition(Spec, frozen=True, kw_only=True):
     cycles: tuple[Cycle, ...]
     gates: tuple[Gate, ...]
     probes: tuple[Probe, ...] = ()
+    validation: Validation = Validation()
+    validators: tuple[Validator, ...] = ()
     alerts: AlertRules = AlertRules()
     heals: tuple[Heal, ...] = ()
     service_levels: tuple[ServiceLevel, ...] = ()
@@ -341,6 +342,12 @@ class Definition(Spec, frozen=True, kw_only=True):
     def processor_of(self) -> dict[str, Processor]:
         """Processor by canonical name (unique over phases)."""
         return {processor.name: processor for processor in self.processors}
+
+    @cached_property
+    def validators_of(self) -> dict[str, tuple[Validator, ...]]:
+        """The set of validators of each processor that has any, by its name."""
+        names = dict.fromkeys(validator.processor for validator in self.validators)
+        return {name: tuple(each for each in self.validators if each.processor == name) for name in names}
 
     @cached_property
     def _names(self) -> dict[tuple[str, str], str]:

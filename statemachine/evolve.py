@@ -6,7 +6,7 @@ One small function per event type says what changes; `evolve` adds what every ev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from sys import intern
 from typing import Any
@@ -36,11 +36,14 @@ from events.catalogue import (
     SchedulePublished,
     StatusChanged,
 )
+from events.records import CompletionReopened, DisagreementNoted
+from events.reports import AlertReminded
 from events.values import Game
+from statemachine import reminders, work
+from statemachine.reminders import REMIND
 from statemachine.state import (
     OFF_DATE,
     RECENT_INPUTS_MAX,
-    RECENT_RUNS_MAX,
     Alert,
     CycleState,
     DateState,
@@ -48,27 +51,10 @@ from statemachine.state import (
     HealState,
     Seen,
     Sent,
-    Work,
     alert_key,
-    has_no_games,
 )
-
-Changes = dict[str, Any]
-
-COUNTING = frozenset({"success", "partial"})
-"""Statuses that can complete a processor; `no_data` is a claim, not a completion (orchestration 7, S396)."""
-
-NUMBERS = (
-    "completed_predictions",
-    "completion_pct",
-    "expected_predictions",
-    "graded_count",
-    "predictions_found",
-    "total_predictions",
-)
-"""What a completion's `extra` may say that a gate can measure."""
-
-_NUMBERS = frozenset(NUMBERS)
+from statemachine.validator import VALIDATE
+from statemachine.work import Changes
 
 
 def initial(stream: str) -> DateState:
@@ -87,12 +73,22 @@ def evolve(state: DateState, event: Event) -> DateState:
     return replace(state, **changes)
 
 
-def counts(state: DateState, data: CompletionRecorded) -> bool:
-    """True where a completion completes its processor: a counting status of a registered processor, and rows, where
-    the date has games and the message counted them (incident I5: success with zero rows is `empty`, not complete)."""
-    if data.processor is None or data.status not in COUNTING:
-        return False
-    return data.record_count is None or data.record_count > 0 or has_no_games(state)
+def fold(state: DateState, events: Iterable[Event]) -> DateState:
+    """The state after all `events`: what `evolve` gives one by one (law c). What every event changes and no event's
+    changes depend on is written down once, which is a third of the work."""
+    event = None
+    inputs: list[str] = []
+    for event in events:
+        apply = _APPLY.get(type(event.data))
+        changes = apply(state, event, event.data) if apply is not None else None
+        if changes:
+            state = replace(state, **changes)
+        if event.causation is None:
+            inputs.append(event.id)
+    if event is None:
+        return state
+    recent = (*state.recent, *inputs)[-RECENT_INPUTS_MAX:]
+    return replace(state, version=event.version, recorded_at=event.recorded_at, recent=recent)
 
 
 def _definition(_state: DateState, _event: Event, data: DefinitionAdopted) -> Changes:
@@ -123,83 +119,6 @@ def _merged(before: Game | None, game: Game) -> Game:
     )
 
 
-def _completion(state: DateState, event: Event, data: CompletionRecorded) -> Changes:
-    if data.processor is None or data.cycle is None:
-        return {}
-    key = f"{data.cycle}/{data.phase}/{data.processor}"
-    before = state.work.get(key) or Work()
-    at = event.recorded_at
-    done = counts(state, data)
-    keep = before.done_at is not None and not done
-    work = Work(
-        status=data.status,
-        at=at,
-        first_done_at=before.first_done_at or (at if done else None),
-        done_at=at if done else before.done_at,
-        rows=before.rows if keep else data.record_count,
-        run=data.run,
-        games=len(data.games) if data.games is not None else before.games,
-        error=data.error_message,
-        failures=before.failures + (data.status == "failed"),
-        numbers=before.numbers if keep else _numbers(data.extra),
-        seen=_remember(before.seen, f"{data.run}:{data.status}") if data.run else before.seen,
-        run_seconds=_run_seconds(before, data.run, at),
-    )
-    return {
-        "work": {**state.work, key: work},
-        "correlation": event.correlation,
-        **_alive(state, data.cycle, data.phase, at),
-    }
-
-
-def _started(state: DateState, event: Event, data: RunStarted) -> Changes:
-    if data.processor is None or data.cycle is None:
-        return {}
-    key = f"{data.cycle}/{data.phase}/{data.processor}"
-    before = state.work.get(key) or Work()
-    at = event.recorded_at
-    work = replace(
-        before,
-        status=before.status if before.done_at is not None else "started",
-        run=data.run,
-        seen=_remember(before.seen, f"{data.run}:started") if data.run else before.seen,
-        run_seconds=_run_seconds(before, data.run, at),
-    )
-    return {"work": {**state.work, key: work}, **_alive(state, data.cycle, data.phase, at)}
-
-
-def _run_seconds(before: Work, run: str | None, at: datetime) -> tuple[int, ...]:
-    if run is not None and f"{run}:started" in before.seen:
-        return before.run_seconds
-    return (*before.run_seconds[1 - RECENT_RUNS_MAX :], int(at.timestamp()))
-
-
-def _remember(seen: tuple[str, ...], key: str) -> tuple[str, ...]:
-    return (*seen[1 - RECENT_RUNS_MAX :], key)
-
-
-def _numbers(said: dict[str, Any]) -> dict[str, float]:
-    """What of `NUMBERS` a message says, which most do not."""
-    if _NUMBERS.isdisjoint(said):
-        return {}
-    return {name: float(said[name]) for name in NUMBERS if _is_number(said.get(name))}
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is float or type(value) is int
-
-
-def _progress(state: DateState, event: Event, data: ProgressReported) -> Changes:
-    return _alive(state, data.cycle, data.phase, event.recorded_at) if data.cycle is not None else {}
-
-
-def _alive(state: DateState, cycle: str, phase: str, at: datetime) -> Changes:
-    known = state.cycles.get(cycle)
-    if known is None or known.phase != phase:
-        return {}
-    return {"cycles": {**state.cycles, cycle: replace(known, progress_at=at)}}
-
-
 def _measures(state: DateState, event: Event, data: MeasuresObserved) -> Changes:
     before = state.measures.get(data.boundary)
     at = event.recorded_at
@@ -208,7 +127,8 @@ def _measures(state: DateState, event: Event, data: MeasuresObserved) -> Changes
         measures={**(before.measures if before is not None else {}), **data.measures},
         observed_at={**(before.observed_at if before is not None else {}), **dict.fromkeys(data.measures, at)},
     )
-    return {"measures": {**state.measures, data.boundary: merged}}
+    changes: Changes = {"measures": {**state.measures, data.boundary: merged}}
+    return changes | work.settled(state, data) if state.disagreements else changes
 
 
 def _operator(state: DateState, event: Event, data: OperatorActed) -> Changes:
@@ -238,7 +158,7 @@ def _moved(state: DateState, event: Event, data: PhaseMoved) -> Changes:
         phase=data.phase,
         since=at,
         opened_at=before.opened_at or at,
-        progress_at=before.progress_at if same_run and data.trigger != "resume" else at,
+        progress_at=before.progress_at if same_run and data.trigger not in ("resume", "reopen") else at,
         commanded_at=before.commanded_at if same_run else None,
         commands=before.commands if same_run else (),
         sends=before.sends if same_run else 0,
@@ -248,8 +168,12 @@ def _moved(state: DateState, event: Event, data: PhaseMoved) -> Changes:
         resumed_at=at if data.trigger == "resume" else before.resumed_at,
         missing=data.missing,
         degraded=tuple(dict.fromkeys((*before.degraded, *data.degraded))),
+        looks=before.looks if same_run else 0,
+        looked_at=before.looked_at if same_run else None,
     )
-    return {"cycles": {**state.cycles, data.cycle: after}, "elapsed": _still_ahead(state.elapsed, before, data)}
+    elapsed = _still_ahead(state.elapsed, before, data)
+    changes: Changes = {"cycles": {**state.cycles, data.cycle: after}, "elapsed": elapsed}
+    return changes | work.of_others(state, data.cycle) if state.disagreements and data.dest == "done" else changes
 
 
 def _still_ahead(elapsed: tuple[str, ...], before: CycleState, data: PhaseMoved) -> tuple[str, ...]:
@@ -267,7 +191,7 @@ def _still_ahead(elapsed: tuple[str, ...], before: CycleState, data: PhaseMoved)
 
 
 _OF_STATE = frozenset({"recheck", "measure"})
-_OF_PHASE = frozenset({"stall", "ready", "handoff"})
+_OF_PHASE = frozenset({"stall", "ready", "handoff", "look"})
 """Kinds of deadlines, the first part of their names, by what they belong to; the second part is the cycle."""
 
 
@@ -278,11 +202,23 @@ def _evaluated(state: DateState, event: Event, data: GateEvaluated) -> Changes:
 
 def _requested(state: DateState, event: Event, data: CommandRequested) -> Changes:
     subject = data.payload.get("alert_key") if data.kind == "alert" else None
-    sent = Sent(kind=data.kind, requested_at=event.recorded_at, cycle=data.cycle, phase=data.phase, subject=subject)
+    sent = Sent(
+        kind=data.kind,
+        requested_at=event.recorded_at,
+        cycle=data.cycle,
+        phase=data.phase,
+        subject=subject,
+        reminder=data.payload.get("reminder", 0) if subject is not None else 0,
+    )
     changes: Changes = {"sent": {**state.sent, data.command_id: sent}}
+    if data.topic.startswith(VALIDATE):
+        looked_at = data.topic.removeprefix(VALIDATE)
+        changes["validations"] = {**state.validations, looked_at: event.recorded_at}
     if data.attempt > 1 and subject in state.alerts:
         again = replace(state.alerts[subject], attempt=data.attempt, undeliverable=None)
         changes["alerts"] = {**state.alerts, subject: again}
+    if data.kind == "measure":
+        return changes | work.looked(state, event, data)
     if data.kind == "trigger" and data.cycle is not None:
         cycle = state.cycles[data.cycle]
         commands = tuple(dict.fromkeys((*cycle.commands, data.command_id)))
@@ -297,7 +233,11 @@ def _published(state: DateState, event: Event, data: CommandPublished) -> Change
         return {}
     changes: Changes = {"sent": {key: value for key, value in state.sent.items() if key != data.command_id}}
     if sent.kind == "alert" and sent.subject in state.alerts:
-        alert = replace(state.alerts[sent.subject], delivered_at=event.recorded_at)
+        alert, at = state.alerts[sent.subject], event.recorded_at
+        if sent.reminder == 0:
+            alert = replace(alert, delivered_at=at)
+        elif _is_last_reminder(state, sent.subject, data.command_id):
+            alert = reminders.told(alert, at)
         changes["alerts"] = {**state.alerts, sent.subject: alert}
     if sent.kind == "trigger" and sent.cycle is not None:
         cycle = state.cycles[sent.cycle]
@@ -307,7 +247,7 @@ def _published(state: DateState, event: Event, data: CommandPublished) -> Change
     return changes
 
 
-def _failed(state: DateState, _event: Event, data: CommandFailed) -> Changes:
+def _failed(state: DateState, event: Event, data: CommandFailed) -> Changes:
     if not data.permanent:
         return {}
     changes: Changes = {"sent": {key: value for key, value in state.sent.items() if key != data.command_id}}
@@ -316,13 +256,26 @@ def _failed(state: DateState, _event: Event, data: CommandFailed) -> Changes:
             changes["heals"] = {**state.heals, component: replace(heal, permanent=True)}
     sent = state.sent.get(data.command_id)
     if sent is not None and sent.subject in state.alerts:
-        dead = replace(state.alerts[sent.subject], undeliverable=data.error)
-        changes["alerts"] = {**state.alerts, sent.subject: dead}
+        alert = state.alerts[sent.subject]
+        if sent.reminder == 0:
+            alert = replace(alert, undeliverable=data.error)
+        elif _is_last_reminder(state, sent.subject, data.command_id):
+            alert = reminders.refused(alert, event.recorded_at, data.error)
+        changes["alerts"] = {**state.alerts, sent.subject: alert}
     return changes
 
 
-def _elapsed(state: DateState, _event: Event, data: DeadlineElapsed) -> Changes:
-    return {"elapsed": (*state.elapsed, data.name)}
+def _is_last_reminder(state: DateState, key: str, command_id: str) -> bool:
+    """False for the reminder of an episode that has risen, or opened again, since."""
+    return reminders.reminder_id(state.stream, key, state.alerts[key]) == command_id
+
+
+def _elapsed(state: DateState, event: Event, data: DeadlineElapsed) -> Changes:
+    if data.name.startswith((VALIDATE, REMIND)):  # it cannot come again: the state knows what was done at it
+        return {}
+    if data.name.startswith(work.RECONCILE):  # nor can this one
+        return work.asked_about(state, event, data)
+    return {"elapsed": (*work.without_looks(state.elapsed, data.name), data.name)}
 
 
 def _raised(state: DateState, event: Event, data: AlertRaised) -> Changes:
@@ -338,10 +291,22 @@ def _raised(state: DateState, event: Event, data: AlertRaised) -> Changes:
         rises={data.severity: at, **(before.rises if before is not None else {})},
         numbers=data.numbers,
         delivered_at=before.delivered_at if before is not None else None,
+        opened_at=_opened_at(before, at),
     )
     if before is not None and data.severity in before.rises:  # paged for already: it stays the same page
         alert = replace(alert, attempt=before.attempt, undeliverable=before.undeliverable)
     return {"alerts": {**state.alerts, key: alert}}
+
+
+def _opened_at(before: Alert | None, at: datetime) -> datetime | None:
+    if before is None:
+        return None
+    return at if before.resolved_at is not None else before.opened_at
+
+
+def _reminded(state: DateState, _event: Event, data: AlertReminded) -> Changes:
+    key = alert_key(data.cause, data.subject)
+    return {"alerts": {**state.alerts, key: reminders.counted(state.alerts[key], data)}}
 
 
 def _resolved(state: DateState, event: Event, data: AlertResolved) -> Changes:
@@ -366,12 +331,6 @@ def _heal_resolved(state: DateState, _event: Event, data: HealResolved) -> Chang
     return {"heals": {**state.heals, data.component: heal}}
 
 
-def _late(state: DateState, _event: Event, data: LateCompletionNoted) -> Changes:
-    cycle = state.cycles[data.cycle]
-    degraded = tuple(reason for reason in cycle.degraded if reason != f"{data.phase} without {data.processor}")
-    return {"cycles": {**state.cycles, data.cycle: replace(cycle, degraded=degraded)}}
-
-
 def _status(_state: DateState, _event: Event, data: StatusChanged) -> Changes:
     return {"status": intern(data.dest)}  # msgspec leaves out a default by identity: equal states, equal bytes
 
@@ -379,9 +338,9 @@ def _status(_state: DateState, _event: Event, data: StatusChanged) -> Changes:
 _APPLY: dict[type, Callable[[DateState, Event, Any], Changes]] = {
     DefinitionAdopted: _definition,
     SchedulePublished: _schedule,
-    CompletionRecorded: _completion,
-    RunStarted: _started,
-    ProgressReported: _progress,
+    CompletionRecorded: work.completion,
+    RunStarted: work.started,
+    ProgressReported: work.progress,
     MeasuresObserved: _measures,
     OperatorActed: _operator,
     PhaseMoved: _moved,
@@ -391,10 +350,13 @@ _APPLY: dict[type, Callable[[DateState, Event, Any], Changes]] = {
     CommandFailed: _failed,
     DeadlineElapsed: _elapsed,
     AlertRaised: _raised,
+    AlertReminded: _reminded,
     AlertResolved: _resolved,
     HealRequested: _heal_requested,
     HealSuppressed: _heal_suppressed,
     HealResolved: _heal_resolved,
-    LateCompletionNoted: _late,
+    LateCompletionNoted: work.late,
+    DisagreementNoted: work.noted,
+    CompletionReopened: work.reopened,
     StatusChanged: _status,
 }

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from operator import itemgetter
+from typing import Protocol
 
 from msgspec import Struct
 
 from events.catalogue import GateEvaluated
 from events.values import Check, Measure, Mode, Severity, Verdict
-from statemachine.definition import CheckSpec, Definition, Gate, OnError, Step, in_force
+from statemachine.definition import CheckSpec, Definition, Gate, Step, in_force
 from statemachine.readiness import Standing, standing
+from statemachine.spec import OnError
 from statemachine.state import DateState, Work, expected_count, work_of
 
 NOT_MEASURED = Measure(error="not measured")
@@ -119,7 +121,7 @@ def evaluate(
         gate=gate.name,
         cycle=cycle,
         mode=mode,
-        outcome=_in_mode(mode, blocking),
+        outcome=in_mode(mode, blocking),
         blocking_outcome=blocking,
         checks=checks,
         definition=definition.version,
@@ -127,17 +129,24 @@ def evaluate(
 
 
 def _worst(checks: tuple[Check, ...], specs: list[CheckSpec], gate: Gate) -> Verdict:
-    verdicts: set[Verdict] = {"pass"}
-    for check, spec in zip(checks, specs, strict=False):
-        if check.verdict == "error":
-            verdicts.add(VERDICT_OF_ERROR[spec.on_error or gate.on_error])
-        elif check.verdict != "skipped":
-            verdicts.add(check.verdict)
+    paired = zip(checks, specs, strict=False)
+    return worst(counting(check, spec.on_error or gate.on_error) for check, spec in paired)
+
+
+def counting(check: Check, on_error: OnError) -> Verdict:
+    """The verdict that a check contributes: its own, or what its policy makes of an error."""
+    return VERDICT_OF_ERROR[on_error] if check.verdict == "error" else check.verdict
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of `verdicts`; what was skipped counts for nothing, and nothing at all passes."""
+    found = {*verdicts, "pass"}
     order: tuple[Verdict, ...] = ("block", "error", "warn", "pass")
-    return next(verdict for verdict in order if verdict in verdicts)
+    return next(verdict for verdict in order if verdict in found)
 
 
-def _in_mode(mode: Mode, blocking: Verdict) -> Verdict:
+def in_mode(mode: Mode, blocking: Verdict) -> Verdict:
+    """What a gate does in `mode` where it would do `blocking` in mode `blocking`."""
     if mode == "disabled":
         return "skipped"
     return "warn" if mode == "warning" and blocking in ("block", "error") else blocking
@@ -156,7 +165,27 @@ def block_severity(evaluation: GateEvaluated, gate: Gate) -> Severity:
 # --- the kinds of checks ------------------------------------------------------------------------------------------
 
 
-def judge(value: float, spec: CheckSpec) -> Verdict:
+class Bounds(Protocol):
+    """The thresholds that a number is compared with."""
+
+    @property
+    def block_below(self) -> float | None:
+        """Below this it blocks."""
+
+    @property
+    def warn_below(self) -> float | None:
+        """Below this it warns."""
+
+    @property
+    def block_above(self) -> float | None:
+        """Above this it blocks."""
+
+    @property
+    def warn_above(self) -> float | None:
+        """Above this it warns."""
+
+
+def judge(value: float, spec: Bounds) -> Verdict:
     """`value` against the thresholds of `spec`; the names of the thresholds say which side is meant."""
     if spec.block_below is not None and value < spec.block_below:
         return "block"

@@ -66,8 +66,10 @@ def _step_rows(cycle: Cycle, step: Step) -> list[Row]:
             Row(gate, "proceed", onward, "gate_passes"),
             Row(gate, "hold", blocked, "gate_holds"),
             Row(gate, "override", onward),
+            Row(gate, "reopen", running),
             Row(blocked, "recheck", gate),
             Row(blocked, "override", onward),
+            Row(blocked, "reopen", running),
         ]
     present = (waiting, running) if step.gate is None else (waiting, running, gate, blocked)
     rows += [Row(state, "park", "parked") for state in present]
@@ -243,10 +245,12 @@ class CycleModel:
             )
 
     def on_gate(self, event: Any) -> None:
-        """The boundary is reached: evaluate it if its measures are fresh, else ask for them."""
+        """The boundary is reached: evaluate it if its measures are fresh, else ask for them. Those of a phase that was
+        looked at while it waited are of another time than its completions."""
         self.turn.evaluations.pop(self.cycle.name, None)
         said = self.turn.fact.data
         forced = isinstance(said, OperatorActed) and said.command == "recheck"
+        forced = forced or (event.event.name == "ready" and self.at.looks > 0)
         ask_or_evaluate(self.turn, self.cycle, self.step, forced=forced)
 
     def on_measures(self) -> None:

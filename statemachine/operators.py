@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from events.catalogue import OperatorActed
-from statemachine import heals
+from statemachine import heals, validation
 from statemachine.alerts import RANK, page_again, page_id, paged_severity
 from statemachine.definition import Cycle
 from statemachine.machine import CycleModel, settle_cycle
@@ -57,6 +57,11 @@ def _at_gate(turn: Turn, data: OperatorActed, kinds: tuple[str, ...]) -> list[Cy
 
 
 def _recheck(turn: Turn, data: OperatorActed) -> None:
+    if data.target in turn.definition.validators_of:
+        turn.emit(data)
+        if not validation.look(turn, data.target):
+            raise _refuse(data, f"{data.target} has written no table", "`day show` says what has completed.")
+        return
     cycles = _at_gate(turn, data, ("blocked",))
     turn.emit(data)
     for cycle in cycles:

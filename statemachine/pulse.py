@@ -1,7 +1,8 @@
 """The pulse stream of a date: heartbeats beside the decisions, so that beats never contend with them (design 4).
 
-Its state keeps one current row per (processor, run). What it concludes — a run went stale, is dead, is back — is told
-to the date's stream as `pulse_changed`; a beat of a run that has ended changes nothing (design 8.8).
+Its state keeps one current row per (processor, run). What it concludes — a run went stale, is dead, hangs, is back — is
+told to the date's stream as `pulse_changed`; a beat of a run that has ended changes nothing (design 8.8). A run hangs
+that beats and whose progress does not move: a thread that beats proves a process, not its work (robustness 2.4).
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ RUNS_MAX = 500
 """Runs remembered per date; the oldest ended ones are forgotten first."""
 
 
-Condition = Literal["stale", "dead", "back"]
+Condition = Literal["stale", "dead", "back", "hung"]
 
 
-class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The current row of a run: `condition` is `running`, `stale`, `dead` or `ended`; `beat_at` the latest beat as
-    received, for the sender's clock may be skewed."""
+class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The current row of a run: `condition` is `running`, `hung`, `stale`, `dead` or `ended`; `beat_at` the latest beat
+    as received, for the sender's clock may be skewed; `said_at` is the latest instant that the sender gave. `progress`
+    last moved at `moved_at`, as received."""
 
     published_name: str
     beat_at: datetime
@@ -36,9 +38,11 @@ class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     processor: str | None = None
     progress: int | None = None
     total: int | None = None
+    said_at: datetime | None = None
+    moved_at: datetime | None = None
 
 
-class PulseState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PulseState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The folded state of a pulse stream; `runs` by `processor|run`."""
 
     stream: str
@@ -81,18 +85,27 @@ def _beaten(runs: dict[str, Beat], event: Event, data: BeatRecorded) -> dict[str
     before = runs.get(key)
     if before is not None and before.condition == "ended":
         return runs
+    newer = before is None or before.said_at is None or data.beat_at > before.said_at
+    moved = data.progress is not None and (before is None or _moves(data.progress, before.progress, newer=newer))
     beat = Beat(
         published_name=data.published_name,
         beat_at=event.recorded_at,
         condition="ended" if data.ended is not None else (before.condition if before is not None else "running"),
         run=data.run,
         processor=data.processor,
-        progress=data.progress,
-        total=data.total,
+        progress=data.progress if moved or before is None else before.progress,
+        total=data.total if newer or before is None else before.total,
+        said_at=data.beat_at if newer or before is None else before.said_at,
+        moved_at=event.recorded_at if moved or before is None else before.moved_at,
     )
     if len(runs) >= RUNS_MAX and key not in runs:
         runs = _without_oldest(runs)
     return {**runs, key: beat}
+
+
+def _moves(progress: int, before: int | None, *, newer: bool) -> bool:
+    """More is progress whenever it is heard; less is a run that begins again, unless an old beat comes late."""
+    return before is None or progress > before or (newer and progress != before)
 
 
 def _without_oldest(runs: dict[str, Beat]) -> dict[str, Beat]:
@@ -113,15 +126,21 @@ def decide_and_fold(
     data = fact.data
     if isinstance(data, BeatRecorded):
         processor = definition.resolve(data.phase or "", data.published_name) or snake(data.published_name)
-        before = state.runs.get(row_key(data.published_name, data.run))
+        key = row_key(data.published_name, data.run)
+        before = state.runs.get(key)
         working.emit(replace(data, processor=processor))
-        if before is not None and before.condition in ("stale", "dead") and data.ended is None:
+        if before is not None and data.ended is None and _is_back(before, working.state.runs[key]):
             working.emit(_changed(before, "back"))
     elif isinstance(data, Ticked):
         _tick(working, data, definition)
     else:
         working.emit(data)
     return working.events, working.state
+
+
+def _is_back(before: Beat, after: Beat) -> bool:
+    """A silent run is back with any beat, one that hangs only with one that moves its progress."""
+    return before.condition in ("stale", "dead") or (before.condition == "hung" and before.moved_at != after.moved_at)
 
 
 def _tick(working: Working[PulseState], data: Ticked, definition: Definition) -> None:
@@ -133,7 +152,12 @@ def _tick(working: Working[PulseState], data: Ticked, definition: Definition) ->
         beat = working.state.runs.get(key)
         if beat is None or beat.condition in (condition, "dead", "ended"):
             continue
+        if condition == "hung" and beat.condition != "running":
+            continue
         working.emit(DeadlineElapsed(name=name, due_at=instant))
+        if condition == "hung":
+            working.emit(replace(_changed(beat, "hung"), still_since=beat.moved_at))
+            continue
         together = _silent_together(working.state, beat, definition)
         working.emit(replace(_changed(beat, "dead" if condition == "dead" else "stale"), together=together))
 
@@ -162,13 +186,15 @@ def _changed(beat: Beat, condition: Condition) -> PulseChanged:
 
 
 def deadlines(state: PulseState, definition: Definition) -> list[tuple[datetime, str]]:
-    """When which run goes stale (300 s) or dies (900 s without a beat), the earliest first. At the threshold itself the
-    worse state holds (orchestration 12)."""
+    """When which run hangs, goes stale (300 s) or dies (900 s without a beat), the earliest first. At the threshold
+    itself the worse state holds (orchestration 12)."""
     rules = definition.alerts
     found = []
     for key, beat in state.runs.items():
-        if beat.condition == "running":
+        if beat.condition == "running" and rules.beat_hung_seconds is not None and beat.progress is not None:
+            found.append(((beat.moved_at or beat.beat_at) + timedelta(seconds=rules.beat_hung_seconds), f"hung:{key}"))
+        if beat.condition in ("running", "hung"):
             found.append((beat.beat_at + timedelta(seconds=rules.beat_stale_seconds), f"stale:{key}"))
-        if beat.condition in ("running", "stale"):
+        if beat.condition in ("running", "hung", "stale"):
             found.append((beat.beat_at + timedelta(seconds=rules.beat_dead_seconds), f"dead:{key}"))
     return sorted(found)

@@ -10,16 +10,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from msgspec import Struct, field
-from msgspec.structs import fields, force_setattr
+from msgspec.structs import force_setattr
 
-from events.catalogue import AlertResolved, GateEvaluated
-from events.values import CommandKind, Game, HealOutcome, Measure, Severity
-
-NO_SUBJECT: str = next(each.default for each in fields(AlertResolved) if each.name == "subject")
-"""The subject of an alert that is about nothing in particular."""
+from events.catalogue import GateEvaluated
+from events.records import Differing
+from events.values import NO_SUBJECT, CommandKind, Game, HealOutcome, Measure, Severity
 
 RECENT_INPUTS_MAX = 64
 """How many input ids a stream remembers itself, so that a redelivery is answered without asking the store."""
+
+UNMAPPED_MAX = 64
+"""How many names without a processor a date remembers; one that comes back after that is reported once more."""
 
 RECENT_RUNS_MAX = 64
 """How many runs of a processor are remembered, by (run, status) and by instant; above the storm limit of 50."""
@@ -28,7 +29,7 @@ OFF_DATE = frozenset({"postponed", "moved", "cancelled"})
 """Game statuses that take a game out of the date's expectation."""
 
 
-class Work(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Work(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a processor has done in a cycle. `first_done_at` and `done_at` are the first and the latest completion that
     counts; once done, a later failure does not undo it, for the rows are there (orchestration 6.6 case 4). `seen` are
     the last (run, status) keys and `run_seconds` the instants (Unix seconds) of the last runs."""
@@ -47,11 +48,12 @@ class Work(Struct, frozen=True, kw_only=True, omit_defaults=True):
     run_seconds: tuple[int, ...] = ()
 
 
-class CycleState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CycleState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Where the machine of a cycle stands. `state` is a name of the transition table; `phase` the phase it is about;
     `progress_at` the last sign of life of that phase; `commands` the triggers that asked for it, `commanded_at` when
     the last of them was confirmed; `counted_from` excludes older completions after a retry; `resumed_at` is when a
-    person last took the cycle out of `parked`."""
+    person last took the cycle out of `parked`; `looks` how often the tables of the phase were asked for while it waited
+    without an end, since it last moved, and `looked_at` when the last time."""
 
     state: str = "idle"
     phase: str | None = None
@@ -67,9 +69,11 @@ class CycleState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resumed_at: datetime | None = None
     missing: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
+    looks: int = 0
+    looked_at: datetime | None = None
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class Seen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Measures of a boundary, by name the last one of each; `at` is when the latest arrived, `observed_at` when each
     did: a number does not grow young because another one came."""
 
@@ -78,17 +82,19 @@ class Seen(Struct, frozen=True, kw_only=True):
     observed_at: dict[str, datetime] = field(default_factory=dict)
 
 
-class GateRecord(Struct, frozen=True, kw_only=True):
+class GateRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The last evaluation of a gate in a cycle."""
 
     at: datetime
     evaluation: GateEvaluated
 
 
-class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """An episode. `rises` holds when each severity was first reached; a cause that comes back after it was resolved
-    opens the same episode again and pages only for a severity it has not paged for (design 8.10). `attempt` counts how
-    often its page was asked for, `undeliverable` says why it can never be delivered: it is a dead letter then."""
+    opens the same episode again and pages only for a severity it has not paged for (design 8.10); `opened_at` is when
+    it last came back. `attempt` counts how often its page was asked for, `undeliverable` says why it can never be
+    delivered: it is a dead letter then. `reminders` counts those since it opened or rose, `reminded_at` is when the
+    last one left the house: it is None, too, while one is on its way."""
 
     cause: str
     subject: str
@@ -103,6 +109,9 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolved_at: datetime | None = None
     attempt: int = 1
     undeliverable: str | None = None
+    opened_at: datetime | None = None
+    reminders: int = 0
+    reminded_at: datetime | None = None
 
     def __post_init__(self) -> None:
         """A subject that names nothing is the very one that events have by default, also when it was read back: msgspec
@@ -111,7 +120,7 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
             force_setattr(self, "subject", NO_SUBJECT)
 
 
-class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The history of a component's repairs, as far as the next decision needs it."""
 
     attempt: int = 0
@@ -123,19 +132,38 @@ class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     suppressed: str | None = None
 
 
-class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A command that is in the outbox: decided, and neither confirmed nor refused for good."""
+class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A command that is in the outbox: decided, and neither confirmed nor refused for good. `reminder` is the number of
+    the reminder that it tells, 0 for everything else."""
 
     kind: CommandKind
     requested_at: datetime
     cycle: str | None = None
     phase: str | None = None
     subject: str | None = None
+    reminder: int = 0
 
 
-class DateState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Disagreement(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a processor said in `cycle` and what its table holds differ, and have since `since`, when `measure` counted
+    `rows`; `seen` is the event of those measures. `asked` counts how often it came due and was asked about, `asked_at`
+    is the last time."""
+
+    kind: Differing
+    cycle: str
+    phase: str
+    measure: str
+    rows: float
+    since: datetime
+    seen: str
+    asked: int = 0
+    asked_at: datetime | None = None
+
+
+class DateState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The folded state of one game date. Keys: `work` by `cycle/phase/processor`, `measures` by boundary, `gates` by
-    `gate@cycle`, `alerts` by `cause:subject`, `heals` by component, `sent` by command id."""
+    `gate@cycle`, `alerts` by `cause:subject`, `heals` by component, `sent` by command id; `disagreements` by
+    processor, where there are any; `validations` is when each processor's validators were last asked for."""
 
     stream: str
     version: int = 0
@@ -154,6 +182,9 @@ class DateState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     alerts: dict[str, Alert] = field(default_factory=dict)
     heals: dict[str, HealState] = field(default_factory=dict)
     sent: dict[str, Sent] = field(default_factory=dict)
+    disagreements: dict[str, Disagreement] = field(default_factory=dict)
+    validations: dict[str, datetime] = field(default_factory=dict)
+    unmapped: tuple[str, ...] = ()
     elapsed: tuple[str, ...] = ()
     correlation: str | None = None
     recent: tuple[str, ...] = ()

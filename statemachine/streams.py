@@ -5,9 +5,9 @@ A decider is `initial`, `evolve`, `decide`, `deadlines` and the canonical bytes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Generic
+from typing import Any, Generic
 
 import msgspec
 
@@ -18,6 +18,7 @@ from statemachine.breaker import BreakerState
 from statemachine.control import ControlState
 from statemachine.definition import Definition
 from statemachine.pulse import PulseState
+from statemachine.reports import reports
 from statemachine.state import DateState
 from statemachine.turn import S
 
@@ -71,6 +72,16 @@ def decider_for(
     return CONTROL if stream.endswith("/control") else DATE
 
 
+def fold(stream: str, state: State, events: Iterable[Event]) -> State:
+    """The state of `stream` after all `events`, which go on from `state`: what its `evolve` gives one by one."""
+    decider: Any = decider_for(stream)
+    if decider is DATE:
+        return evolve.fold(state, events)  # type: ignore[arg-type]
+    for event in events:
+        state = decider.evolve(state, event)
+    return state
+
+
 def control_stream(sport: str) -> str:
     """The name of a sport's control stream."""
     return f"{sport}/control"
@@ -98,20 +109,23 @@ def adoption(stream: str, version: int, definition: Definition, now: datetime) -
     )
 
 
-def follow_ups(event: Event) -> list[Fact]:
-    """What an event on one stream means for another: a pulse conclusion is told to its date."""
-    if isinstance(event.data, PulseChanged) and event.stream.endswith("/pulse"):
-        return [
-            Fact(
-                stream=event.stream.removesuffix("/pulse"),
-                id=derive_id(event.id, "follow-up"),
-                occurred_at=event.recorded_at,
-                correlation=event.correlation,
-                data=event.data,
-                actor="tipoff",
-            )
-        ]
-    return []
+def follow_ups(before: State, events: Sequence[Event], after: State) -> list[Fact]:
+    """What a turn on one stream means for others: a pulse tells its date what it concluded, a date tells its sport."""
+    if isinstance(before, DateState) and isinstance(after, DateState):
+        return reports(before, events, after, control_stream(after.sport))
+    return [_told_to_date(e) for e in events if isinstance(e.data, PulseChanged) and e.stream.endswith("/pulse")]
+
+
+def _told_to_date(event: Event) -> Fact:
+    assert isinstance(event.data, PulseChanged)
+    return Fact(
+        stream=event.stream.removesuffix("/pulse"),
+        id=derive_id(event.id, "follow-up"),
+        occurred_at=event.recorded_at,
+        correlation=event.correlation,
+        data=event.data,
+        actor="tipoff",
+    )
 
 
 def encode_state(state: State) -> bytes:

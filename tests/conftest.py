@@ -25,6 +25,33 @@ settings.register_profile("ci", _PROFILE, max_examples=150, derandomize=True, pr
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
+LONG = (
+    "test_many_instances.py",
+    "test_demo_emulators.py",
+    "test_laws.py",
+    "test_http_schema.py",
+    "test_store_firestore.py",
+    "test_warehouse_bigquery.py",
+    "test_definition_errors.py",
+    "test_wire_properties.py",
+    "test_program_on_firestore.py",
+    "test_pubsub_pull.py",
+    "test_doctor_cloud.py",
+    "test_http_stop.py",
+    "test_demo.py",
+    "test_cli.py",
+    "test_cli_docs.py",
+    "test_http_docs.py",
+    "test_store_model.py",
+)
+"""Files that take longest, first: several workers take whole files, and none is to begin a long one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, the others as they were (`--no-loadscope-reorder` leaves it so)."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real input beside the repository; skips where a checkout has none."""

@@ -22,6 +22,12 @@ class ReadContract:
             [],
         ]
 
+    def test_the_bodies_of_a_stream_are_those_of_its_events(self, store: Store):
+        extend(store, OTHER, *ids("other"))
+        extend(store, STREAM, *ids(1, 2, 3))
+        assert list(store.bodies(STREAM)) == [e.body for e in store.read(STREAM)]
+        assert list(store.bodies("nba/1999-01-01")) == []
+
     def test_all_events_are_read_in_commit_order_from_after_a_position(self, store: Store):
         for number in range(3):
             extend(store, OTHER, *ids(("other", number)))
@@ -52,6 +58,7 @@ class ReadContract:
         extend(store, OTHER, *ids(*range(1, 701)))
         extend(store, STREAM, *ids(*range(701, 1401)))
         assert [e.version for e in store.read(STREAM)] == list(range(1, 701))
+        assert len(list(store.bodies(STREAM))) == 700
         assert [e.event().id for e in store.read_all()] == ids(*range(1, 1401))
 
     def test_streams_and_heads_are_listed_by_prefix_in_order(self, store: Store):

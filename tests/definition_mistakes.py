@@ -186,6 +186,14 @@ VALUES = [
         "no deadline",
     ),
     m("breaker_threshold = 10", "breaker_threshold = 0", "breaker_threshold = 0", "0 leaves no room"),
+    m("in_an_hour = 3", "in_an_hour = 11", "heal_patterns = {", "10 in a day is less than 11 in an hour"),
+    m(
+        '{ severity = "critical", minutes',
+        '{ severity = "warning", minutes',
+        '{ severity = "warning", minutes = 60',
+        "said twice",
+    ),
+    m("beat_hung_seconds = 1800", "beat_hung_seconds = 60", "beat_hung_seconds = 60", "nothing can be seen to move"),
     m("backoff_base_seconds = 2.0", "backoff_base_seconds = 200.0", "= 200.0", "more than backoff_max_seconds"),
     m(
         'reason = "all_required" },\n    { at_least = 1',
@@ -212,7 +220,7 @@ VALUES = [
         "[[gates.checks]] # orch",
         "no threshold",
     ),
-    m("warn_below = 70", "warn_below = 60", "warn_below = 60", "blocks below 65 already"),
+    m("warn_below = 70\nblock", "warn_below = 60\nblock", "warn_below = 60", "blocks below 65 already"),
     m("warn_above = 5", "warn_above = 55", "warn_above = 55", "blocks above 50 already"),
     m('"completion_pct"\nblock_below = 80', '"completion_pct"\nblock_below = 800', "block_below = 800", "0 to 100"),
     m("hours = 12", "hours = 5", "hours = 5", "does not come after 6 h"),
@@ -260,7 +268,12 @@ PROBES = [
         'sql = "SELECT COUNT(DISTINCT game_id) FROM {table} WHERE',
         "only the probe of `table_rows.*` is filled in",
     ),
-    m("{date_column} = @game_date", "game_date = @game_date", 'sql = "SELECT COUNT(*) FROM {table}', "{date_column}"),
+    m(
+        "COUNT(*) FROM {table} WHERE {date_column} = @game_date",
+        "COUNT(*) FROM {table} WHERE game_date = @game_date",
+        'sql = "SELECT COUNT(*) FROM {table}',
+        "{date_column}",
+    ),
     m('table = "nba_raw.br_rosters_current"', 'table = "nba-raw.br"', 'table = "nba-raw.br"', "is not a table"),
     m('date_column = "cache_date"', 'date_column = "cache date"', 'date_column = "cache date"', "name of a column"),
     m(
@@ -278,5 +291,82 @@ PROBES = [
 ]
 """Probes that count nothing that is asked for, or not in a table."""
 
-MEANINGLESS = [*NAMES, *REFERENCES, *PROBES, *VALUES]
+_VALID = '[[validators]]\nname = "'
+_PROCESSOR = "[[processors]]\n"
+_SPARE = """processor = "{processor}"
+counts = "none"
+remediation = "wait"
+block_above = 0
+sql = "SELECT COUNT(day) FROM {{table}} WHERE day = @game_date"
+"""
+_FEATURES = 'counts = "rows without exactly 33 features"'
+
+VALIDATORS = [
+    m(
+        f'{_VALID}fatigue"\nprocessor = "player_composite_factors"',
+        f'{_VALID}fatigue"\nprocessor = "player_composite_factor"',
+        'processor = "player_composite_factor"',
+        "mean `player_composite_factors`?",
+    ),
+    m(
+        f'{_VALID}minutes"\nprocessor = "player_daily_cache"',
+        f'{_VALID}minutes"\nprocessor = "phase6_export"',
+        'processor = "phase6_export"',
+        "has no `table` that could be looked at",
+    ),
+    m(
+        f'{_VALID}percentages"\nprocessor = "player_shot_zone_analysis"',
+        f'{_VALID}players"\nprocessor = "player_shot_zone_analysis" # 2',
+        'name = "players"\nprocessor = "player_shot_zone_analysis" # 2',
+        "`players` is already taken by validators[",
+    ),
+    m(f'{_VALID}factors"', f'{_VALID}Factors"', 'name = "Factors"', "is not a name"),
+    m(
+        f'{_VALID}points_allowed"',
+        f'{_VALID}spare"\n{_SPARE.format(processor="prediction_coordinator")}'
+        f'heal = "rerun_prediction"\ncycles = ["overnight"] # 2\n\n{_VALID}points_allowed"',
+        'heal = "rerun_prediction"\ncycles',
+        "did you mean `rerun_predictions`?",
+        ('cycles = ["overnight"] # 2', "cycle overnight has no phase predictions"),
+    ),
+    m(
+        f'{_VALID}defensive_rating"',
+        f'{_PROCESSOR}name = "scrape_to_raw"\nphase = "raw"\ntable = "nba_raw.spare"\n\n'
+        f'{_VALID}spare"\n{_SPARE.format(processor="scrape_to_raw")}\n{_VALID}defensive_rating"',
+        'processor = "scrape_to_raw"',
+        "is a gate, too",
+    ),
+    m(
+        'was read wrong"\ncycles = ["overnight"]',
+        'was read wrong"\ncycles = ["overnigth"]',
+        '"overnigth"]',
+        "`overnight`?",
+    ),
+    m(
+        "COUNTIF(fatigue_score < 0 OR fatigue_score > 100) FROM {table} WHERE {date_column}",
+        "COUNTIF(fatigue_score < 0) FROM nba_precompute.other WHERE {day}",
+        'sql = "SELECT COUNTIF(fatigue_score < 0) FROM',
+        "nothing to fill into {day}",
+        ('sql = "SELECT COUNTIF(fatigue_score < 0) FROM', "so it needs {table}"),
+    ),
+    m(_FEATURES, 'counts = " "', 'counts = " "', "says nothing"),
+    m(
+        'block_above = 600\nremediation = "Look for rows',
+        'remediation = "Look for rows',
+        f'{_VALID}players"\nprocessor = "player_daily_cache"',
+        "has no bound",
+    ),
+    m(
+        'block_below = 300\nremediation = "Run the shot',
+        'block_below = 300\nwarn_below = 200\nblock_above = 100\nremediation = "Run the shot',
+        "warn_below = 200",
+        "blocks below 300 already",
+        ("[[validators]] # it grows with the season", "lets nothing pass"),
+    ),
+    m("since = 2025-11-25", 'since = "25 November"', '"25 November"', "is not a date"),
+    m("again_minutes = 120", "again_minutes = 0", "again_minutes = 0", "0 leaves no room"),
+]
+"""Validators that look at nothing, or say nothing to whoever they wake."""
+
+MEANINGLESS = [*NAMES, *REFERENCES, *PROBES, *VALIDATORS, *VALUES]
 ALL = [*MISREAD, *MISSHAPEN, *MEANINGLESS]

@@ -1,8 +1,9 @@
 """Histories of a game date as nobody would write them: a good day, bent by what really happens to messages.
 
 `histories()` draws them: messages lost, late, doubled, said again under new ids, out of order, failed or empty;
-schedules that change, people who act, definitions that are replaced, channels that refuse, probes that err, ticks that
-come hours late, clocks that go back. `play` lets one happen, through the real recorder on a store in memory.
+tables that are counted, schedules that change, people who act, definitions that are replaced, channels that refuse,
+probes that err, ticks that come hours late, clocks that go back. `play` lets one happen, through the real recorder on a
+store in memory.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from msgspec.structs import replace
 from events.catalogue import (
     BeatRecorded,
     CompletionRecorded,
+    ComponentObserved,
     Event,
     Fact,
     Input,
     MeasuresObserved,
+    MessageRejected,
     ObservationRecorded,
     OperatorActed,
     ProgressReported,
     RunStarted,
     SchedulePublished,
+    WorkflowDecided,
 )
 from events.codec import derive_id
 from events.memory import MemoryStore
@@ -36,7 +40,9 @@ from handlers.dispatch import Answer, PermanentFailure, Sent, TransientFailure, 
 from handlers.recorder import Recorder
 from statemachine.calendar import wall_instant
 from statemachine.definition import Cycle, Definition, in_force
+from statemachine.gates import table_measure
 from statemachine.operators import CommandNotAllowed
+from statemachine.streams import control_stream
 
 GAME_DATES = ("2026-01-16", "2025-11-01", "2025-11-02", "2026-03-07", "2026-03-08")
 """An ordinary day, and those around both clock changes."""
@@ -49,13 +55,15 @@ ProbeAnswer = Literal["good", "poor", "error", "silent"]
 
 
 class Happening(Struct, frozen=True, kw_only=True):
-    """Something that reaches the service at `at`: an input (None: only time), under definition number `definition`."""
+    """Something that reaches the service at `at`: an input (None: only time), under definition number `definition`; to
+    the sport where it is `of_sport`, else to the date."""
 
     at: datetime
     data: Input | None
     id: str
     actor: str = "pipeline"
     definition: int = 0
+    of_sport: bool = False
 
 
 class History(Struct, frozen=True, kw_only=True):
@@ -137,10 +145,18 @@ GOOD_FIGURES = {
 }
 
 
+GOOD_TABLES = {"teams": 30.0, "players": 350.0, "players_a_game": 25.0, "production_ready_pct": 90.0}
+"""What validators count in a table that is as it should be; of everything else, none."""
+
+
 def figures(names: list[str], answer: ProbeAnswer, played: int) -> dict[str, Measure]:
     """What a probe finds for `names`."""
     if answer == "error":
         return {name: Measure(error="403: permission denied") for name in names}
+    validators = {name: name.partition(".")[2] for name in names if "." in name and not name.startswith("table_rows.")}
+    if validators:
+        good = answer == "good"
+        return {name: Measure(value=GOOD_TABLES.get(bare, 0.0) if good else 1.0) for name, bare in validators.items()}
     if answer == "poor":
         return {name: Measure(value=90.0 if name == "null_rate_pct" else 0.0) for name in names}
     return {
@@ -220,10 +236,10 @@ def _published(line: list[Happening]) -> tuple[Game, ...]:
 def _act(line: list[Happening], at: int, draw: Any) -> None:
     known = [game.game_id for game in _published(line)] or ["no_game"]
     targets: dict[str, list[str | None]] = {
-        "recheck": [None],
+        "recheck": [None, "player_daily_cache"],
         "waive": [*known],
         "override": [None],
-        "acknowledge": ["gate_blocked", "gate_error", "phase_stalled"],
+        "acknowledge": ["gate_blocked", "gate_error", "gate_warned", "phase_stalled"],
         "heal": ["rerun_analytics", "rerun_precompute", "rescrape_bdl_box_scores", "rerun_grading"],
         "halt": [None],
         "resume": [None, "overnight"],
@@ -285,14 +301,60 @@ def _mention(line: list[Happening], at: int, draw: Any) -> None:
     _insert(line, at, mention, draw)
 
 
+def _tell_the_sport(line: list[Happening], at: int, draw: Any) -> None:
+    said: Input = draw(
+        st.sampled_from(
+            [
+                WorkflowDecided(workflow="morning_operations", action="SKIP"),
+                MessageRejected(code="not_json", reason="r", topic="t", message_id="m", size=1, data="ew=="),
+                ComponentObserved(kind="channel", name="slack", available=draw(st.booleans()), detail="403"),
+                OperatorActed(command="acknowledge", reason="seen", target="unmapped_processor"),
+                OperatorActed(command="suppress", reason="r", until=line[at].at + timedelta(hours=6)),
+            ]
+        )
+    )
+    actor = "ann" if isinstance(said, OperatorActed) else "pipeline"
+    _insert(line, at, said, draw, actor)
+    place = next(number for number, happening in enumerate(line) if happening.data is said)
+    line[place] = replace(line[place], of_sport=True)
+
+
 def _redefine(line: list[Happening], at: int, draw: Any) -> None:
     number = draw(st.integers(0, 2))
     line[at:] = [replace(happening, definition=number) for happening in line[at:]]
 
 
+def _count_tables(definition: Definition) -> Bend:
+    """Somebody counts the table of a processor, and again some minutes later: rows, none, or an error; with the
+    completion before it or without."""
+    gates = {step.phase: step.gate for cycle in definition.cycles for step in cycle.steps}
+
+    def bend(line: list[Happening], at: int, draw: Any) -> None:
+        said = line[at].data
+        name = definition.resolve(said.phase, said.published_name) if isinstance(said, CompletionRecorded) else None
+        table = definition.processor_of[name].table if name is not None else None
+        if not isinstance(said, CompletionRecorded) or table is None:
+            return
+        boundary, measure = gates.get(said.phase) or said.phase, table_measure(table)
+        counts = st.sampled_from(
+            [Measure(value=0.0), Measure(value=120.0), Measure(value=7.0), Measure(error="timeout")]
+        )
+        first = draw(counts)
+        when, after = line[at].at, timedelta(seconds=draw(st.integers(1, 3600)))
+        if draw(st.booleans()):
+            del line[at]
+        for later, found in ((after, first), (after + timedelta(minutes=16), draw(st.just(first) | counts))):
+            counted = MeasuresObserved(boundary=boundary, measures={measure: found}, source="somebody")
+            line.append(Happening(at=when + later, data=counted, id=f"counted-{len(line)}-{later}"))
+        line.sort(key=lambda happening: happening.at)
+
+    return bend
+
+
 BENDS: tuple[Bend, ...] = (
     *(_drop, _deliver_again, _say_again, _swap, _delay, _set_clock_back, _worsen),
     *(_act, _act, _act_on_the_last_day, _halt_for_a_while, _grade_poorly, _reschedule, _mention, _redefine),
+    _tell_the_sport,
 )
 
 
@@ -314,7 +376,9 @@ def histories(draw: Any, definition: Definition, *, bends_max: int = 16) -> Hist
         Happening(at=at, data=data, id=derive_id("said", index))
         for index, (at, data) in enumerate(good_day(definition, game_date, played))
     ]
-    for bend in draw(st.lists(st.sampled_from(BENDS), min_size=bends_max // 4, max_size=bends_max)):
+    counting = _count_tables(definition)
+    bends = (*BENDS, counting, counting)
+    for bend in draw(st.lists(st.sampled_from(bends), min_size=bends_max // 4, max_size=bends_max)):
         if line:
             bend(line, draw(st.integers(0, len(line) - 1)), draw)
     end = wall_instant(game_date, draw(st.integers(2, 10)), "12:00", "America/New_York")
@@ -398,8 +462,9 @@ class Played:
                 answers.append(TransientFailure("busy") if kind == "fails" else PermanentFailure("no"))
         return answers
 
-    def _fact(self, data: Input, id: str, now: datetime, actor: str = "pipeline") -> Fact:
+    def _fact(self, data: Input, id: str, now: datetime, actor: str = "pipeline", *, of_sport: bool = False) -> Fact:
         stream = f"{self.history.stream}/pulse" if isinstance(data, BeatRecorded) else self.history.stream
+        stream = control_stream(stream.partition("/")[0]) if of_sport else stream
         return Fact(stream=stream, id=id, occurred_at=now, correlation=f"c-{id}", data=data, actor=actor)
 
     def until(self, end: datetime) -> None:
@@ -433,7 +498,8 @@ def play(history: History) -> Played:
         definition = history.definitions[happening.definition]
         played.recorder.definitions[definition.sport] = definition
         if happening.data is not None:
-            fact = played._fact(happening.data, happening.id, happening.at, happening.actor)
+            said, of_sport = happening.data, happening.of_sport
+            fact = played._fact(said, happening.id, happening.at, happening.actor, of_sport=of_sport)
             played.record(fact, happening.at)
             played.settle(happening.at)
     return played

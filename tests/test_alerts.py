@@ -255,16 +255,6 @@ def test_failed_predictions_are_not_done():
 # --- names, storms, failures -----------------------------------------------------------------------------------------
 
 
-def test_a_name_that_is_in_no_registry_is_told_once_a_date_with_what_to_do():
-    day = in_raw()
-    for number in range(5):
-        day.start("raw", "MysteryProcessor", LOADED + number * MINUTE)
-
-    (alert,) = raised(day, "unmapped_processor")
-    assert (alert.subject, alert.severity) == ("MysteryProcessor", "warning")
-    assert "alias" in alert.detail
-
-
 def test_a_storm_is_told_once_and_ends_when_it_has_passed():
     day = in_raw()
     for number in range(120):

@@ -332,6 +332,56 @@ def test_what_is_not_meant_is_told():
     assert isinstance(told, Sent)
 
 
+# --- reminders --------------------------------------------------------------------------------------------------------
+
+
+def reminder(made: Places) -> Pending:
+    """The reminder of a rejection that was told at noon, as it stands in the outbox at four."""
+    made.house.give(REJECTION, NOON, stream="nba/control")
+    [told] = made.house.store.pending(10)
+    made.house.give(CommandPublished(command_id=told.command.command_id, message_id="m"), NOON, stream="nba/control")
+    made.time.forward(4 * 3600)
+    made.house.recorder.tick(made.time.now())
+    [waits] = made.house.store.pending(10)
+    return waits
+
+
+def test_a_reminder_is_told_as_one():
+    with places() as (made, slack, _):
+        [answer] = made.send(reminder(made))
+
+    assert isinstance(answer, Sent)
+    assert "reminder 1: warning: messages_rejected" in json.loads(slack.asked[0].body)["text"]
+
+
+def test_a_reminder_that_waited_until_somebody_took_the_alert_on_is_told_to_nobody():
+    with places() as (made, slack, _):
+        waits = reminder(made)
+        act = OperatorActed(command="acknowledge", reason="seen", target="messages_rejected")
+        made.house.give(act, made.time.now(), stream="nba/control", actor="ana")
+        [answer] = made.send(waits)
+        [page_of_it] = made.send(page("bad_date", cause="messages_rejected"))
+
+    assert isinstance(answer, PermanentFailure)
+    assert str(answer) == "not told: ana has taken it on"
+    assert isinstance(page_of_it, Sent), "a page is told, whatever became of it meanwhile"
+    assert len(slack.asked) == 1
+
+
+def test_a_reminder_is_held_by_a_window_of_silence_as_a_page_is():
+    with places() as (made, slack, _):
+        waits = reminder(made)
+        data = OperatorActed(command="suppress", reason="r", until=made.time.now() + timedelta(hours=1))
+        made.house.give(data, made.time.now(), stream="nba/control", actor="ana")
+        [held] = made.send(waits)
+        made.time.forward(3600)
+        [told] = made.send(waits)
+
+    assert isinstance(held, Held)
+    assert isinstance(told, Sent)
+    assert len(slack.asked) == 1
+
+
 # --- in a running service ---------------------------------------------------------------------------------------------
 
 

@@ -124,6 +124,35 @@ def test_a_storm_of_one_cause_is_one_message_that_counts():
     assert len(message.commands) == 9, "for three dates; the others are typed alike"
 
 
+def reminders() -> list[tuple[Pending, About]]:
+    """The two reminders of a gate that blocks."""
+    day = raw_blocked()
+    for hour in range(10):
+        day.until(MEASURED + hour * HOUR)
+        day.confirm(MEASURED + hour * HOUR)
+    found = [item for item in items(day) if item[0].command.payload["cause"] == "gate_blocked"]
+    return [item for item in found if item[0].command.payload.get("reminder")]
+
+
+def test_a_reminder_says_that_it_is_one_which_it_is_and_since_when_the_episode_is_open():
+    first, second = [alert_message([item], runbook=RUNBOOK) for item in reminders()]
+
+    assert first.title == "reminder 1: warning: gate_blocked, nba 2026-01-16 (raw_to_analytics)"
+    assert second.title.startswith("reminder 2: warning: gate_blocked")
+    assert "reminder 2, open since 2026-01-17 06:11 UTC (01:11 EST) and taken on by nobody" in second.parts[0]
+    assert [m.document["episodes"][0]["reminder"] for m in (first, second)] == [1, 2]
+    assert first.key != second.key
+    assert second.commands == alert_message(blocked(), runbook=RUNBOOK).commands
+
+
+def test_reminders_that_come_together_are_one_message_and_one_that_holds_a_page_is_a_page():
+    several = alert_message(reminders(), runbook=RUNBOOK)
+    mixed = alert_message([*blocked(), *reminders()], runbook=RUNBOOK)
+
+    assert several.title.startswith("reminders: warning: gate_blocked, nba: 2 alerts")
+    assert mixed.title.startswith("warning: gate_blocked, nba: 3 alerts")
+
+
 def test_what_is_told_again_says_so_and_what_was_resolved_or_taken_on_meanwhile_too():
     [(pending, about)] = blocked()
     assert about.alert is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -19,6 +19,7 @@ from events.catalogue import (
     OperatorActed,
     Ticked,
 )
+from events.reports import NameNoted
 from tests.driving import ControlDriver, nba
 from tests.scenes import HOUR, MINUTE, OPENED, episode
 
@@ -177,6 +178,47 @@ def test_a_reason_for_rejecting_is_told_once_a_league_day_and_every_rejection_is
     assert control.state.rejected == {"bad_date": 6, "not_json": 1}
     days = [event.recorded_at for event in control.events if isinstance(event.data, AlertRaised)]
     assert days[1] == noon + 12 * HOUR, "midnight in New York is the edge: 05:00 UTC"
+
+
+# --- names without a processor ----------------------------------------------------------------------------------------
+
+
+def met(control: ControlDriver, at: datetime, name: str = "MysteryProcessor", game_date: str = "2026-01-16") -> None:
+    control.give(NameNoted(game_date=game_date, phase="raw", published_name=name), at)
+
+
+def test_a_name_is_told_once_a_league_day_however_many_dates_meet_it():
+    control = ControlDriver(nba())
+    noon = OPENED.replace(hour=17)
+    for number in range(30):
+        met(control, noon + number * MINUTE, game_date=f"2025-12-{number + 1:02}")
+    met(control, noon + HOUR, "OtherProcessor")
+    met(control, noon + 12 * HOUR)
+
+    told = [e for e in control.events if isinstance(e.data, AlertRaised)]
+    assert raised(control.events, "unmapped_processor") == [
+        ("warning", "MysteryProcessor"),
+        ("warning", "OtherProcessor"),
+        ("warning", "MysteryProcessor"),
+    ]
+    assert told[-1].recorded_at == noon + 12 * HOUR, "midnight in New York is the edge: 05:00 UTC"
+    pages = [e.data for e in control.events if isinstance(e.data, CommandRequested)]
+    assert len({page.command_id for page in pages}) == len(pages) == 3
+    assert "2025-12-01" in pages[0].payload["detail"]
+
+
+def test_a_definition_that_knows_the_name_ends_it_and_a_name_that_is_known_by_then_is_not_told():
+    control = ControlDriver(nba())
+    met(control, OPENED)
+    met(control, OPENED, "OtherProcessor")
+    first = nba().processors[0]
+    known = structs.replace(first, aliases=(*first.aliases, "MysteryProcessor"), phase="scrape")
+    control.definition = structs.replace(nba(), processors=(known, *nba().processors[1:]))
+    met(control, OPENED + 25 * HOUR, "nbac_gamebook_pdf")
+
+    ended = [e.data.subject for e in control.events if isinstance(e.data, AlertResolved)]
+    assert ended == ["MysteryProcessor"]
+    assert len(raised(control.events, "unmapped_processor")) == 2
 
 
 # --- definitions, people, deliveries ---------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import pytest
 
 from handlers.definitions import OVERRIDES, parse
 from statemachine import definition
-from statemachine.definition import PLACEHOLDERS, Spec
+from statemachine.definition import PLACEHOLDERS
+from statemachine.spec import Spec
 from tests.conftest import ROOT
 from tests.definition_mistakes import NBA
 
@@ -28,12 +29,14 @@ TABLES = {
     "Gate": "`[[gates]]`",
     "CheckSpec": "`[[gates.checks]]`",
     "Probe": "`[[probes]]`",
+    "Validation": "`[validation]`",
+    "Validator": "`[[validators]]`",
     "AlertRules": "`[alerts]`",
     "Heal": "`[[heals]]`",
     "ServiceLevel": "`[[service_levels]]`",
     "ClientRules": "`[client]`",
 }
-INSIDE_A_ROW = {"Band", "Due"}
+INSIDE_A_ROW = {"Band", "Due", "HealPatterns", "Reminder"}
 SPECS = {name: spec for name, spec in vars(definition).items() if isinstance(spec, type) and issubclass(spec, Spec)}
 
 

@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event
 from time import perf_counter
 from typing import Any
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 from handlers.http.connection import BoundedConnection
 from handlers.http.limits import Limits
 from handlers.http.problems import Refusal
-from handlers.reader import WAITING_MAX
-from tests.command_line import completion
+from handlers.reader import FOLDING_WAITING_MAX, WAITING_MAX
+from tests.command_line import completion, evening
 from tests.http_service import UNHURRIED, Served, numbered, problem, served
 from tests.waiting import until
 
@@ -206,6 +207,33 @@ def test_questions_beyond_what_can_be_answered_are_told_to_come_again():
         busy.set()
         assert all(answer.result(20) for answer in asked)
         assert service.http.get("/v1/health").status_code == 200
+
+
+def test_a_question_that_folds_many_dates_holds_up_neither_other_questions_nor_recording():
+    with served() as service:
+        busy = Event()
+        fold = service.service.reader.ask
+        asked = [fold(lambda _recorded: busy.wait(20), folds=True) for _ in range(FOLDING_WAITING_MAX)]
+        problem(service.http.get("/v1/levels"), "reader_busy")
+        assert service.push(completion()).status_code == 204
+        assert [row["game_date"] for row in service.http.get("/v1/pipelines").json()] == ["2026-01-16"]
+        assert service.http.get("/readyz").status_code == 200
+        busy.set()
+        assert all(answer.result(20) for answer in asked)
+        assert service.http.get("/v1/levels").status_code == 200
+
+
+def test_a_question_about_more_events_than_one_may_fold_is_refused_before_they_are_read(tmp_path: Path):
+    store = evening(tmp_path)
+    with served(store) as service:
+        service.service.reader.events_max = 10
+        refused = problem(service.http.get("/v1/reconciliation"), "too_much_asked")
+        assert "fewer dates" in refused["detail"]
+        problem(service.http.get("/v1/levels"), "too_much_asked")
+        problem(service.http.get("/v1/health?at=2026-01-17T06:11:00Z"), "too_much_asked")
+        assert service.http.get("/v1/health").status_code == 200
+        assert service.http.get("/v1/health?at=2030-01-01T00:00:00Z").status_code == 200, "there is nothing to fold"
+        assert service.http.get("/v1/pipelines/nba/2026-01-16/report").status_code == 200
 
 
 def test_bodies_that_take_too_much_room_together_are_told_to_come_again():

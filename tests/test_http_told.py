@@ -191,7 +191,7 @@ def test_a_mistake_of_ours_is_logged_with_its_traceback_and_answered_without(
     def mistake(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError("a secret of the house")
 
-    monkeypatch.setattr("handlers.answers.beats", mistake)
+    monkeypatch.setattr("handlers.reviews.beats", mistake)
     with served() as service:
         answer = service.http.get("/v1/heartbeats")
         problem(answer, "internal")

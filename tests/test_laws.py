@@ -20,23 +20,28 @@ from events.catalogue import (
     CommandPublished,
     CommandRequested,
     CompletionRecorded,
+    ComponentObserved,
     DefinitionAdopted,
     DefinitionPublished,
     Event,
     Fact,
     GateEvaluated,
+    HealRequested,
+    HealResolved,
+    MeasuresObserved,
     PhaseMoved,
     RunStarted,
     SchedulePublished,
     is_input,
 )
 from events.codec import GENESIS, chain, encode
+from events.reports import HealNoted, NameNoted
 from handlers import definitions
 from statemachine.deadlines import deadlines
 from statemachine.definition import Definition, decode_definition
 from statemachine.machine import states, table
 from statemachine.state import Alert, DateState, expected_count
-from statemachine.streams import decider_for, encode_state
+from statemachine.streams import control_stream, decider_for, encode_state, fold
 from tests.histories import History, Played, histories, play
 
 SPORTS = {name: definitions.load(name) for name in definitions.shipped()}
@@ -107,7 +112,8 @@ def test_law_a_and_c_folding_at_once_from_any_snapshot_or_event_by_event_gives_t
             at_once = decider.evolve(at_once, stored.event())
             from_snapshots = decider.decode(encode_state(decider.evolve(from_snapshots, stored.event())))
             assert from_snapshots == at_once
-        assert encode_state(at_once) == encode_state(from_snapshots) == head.state
+        together = fold(stream, decider.initial(stream), (stored.event() for stored in played.store.read(stream)))
+        assert encode_state(together) == encode_state(at_once) == encode_state(from_snapshots) == head.state
 
 
 @LAW
@@ -220,7 +226,8 @@ def test_what_was_accepted_is_stored_exactly_once_and_the_rest_was_known(history
     assert set(stored.values()) == {1}
     assert {fact.id for fact, _now in played.accepted} <= stored.keys()
     for fact in played.duplicates:
-        assert fact.id in stored or isinstance(fact.data, CompletionRecorded | RunStarted | SchedulePublished)
+        known = CompletionRecorded | ComponentObserved | RunStarted | SchedulePublished
+        assert fact.id in stored or isinstance(fact.data, known)
 
 
 @LAW
@@ -331,6 +338,8 @@ def test_an_episode_pages_once_for_each_severity_it_reaches_and_never_for_inform
     raised: set[tuple[str, str]] = set()
     paged = Counter[tuple[str, str]]()
     for data in (event.data for event in played.events(history.stream)):
+        if isinstance(data, CommandRequested) and data.payload.get("reminder"):
+            continue  # it says that it is one (tests/test_reminders.py)
         if isinstance(data, AlertRaised):
             raised.add((f"{data.cause}:{data.subject}", data.severity))
         if isinstance(data, CommandRequested) and data.kind == "alert":
@@ -342,6 +351,23 @@ def test_an_episode_pages_once_for_each_severity_it_reaches_and_never_for_inform
         key: "critical" if (key, "critical") in raised else "warning" for key, severity in raised if severity != "info"
     }
     assert set(loudest.items()) <= paged.keys()
+
+
+@LAW
+@given(HISTORIES)
+def test_a_sport_hears_of_every_repair_of_its_dates_and_of_every_unknown_name_once(history: History):
+    played = play(history)
+    events = played.events(history.stream)
+    asked = [(e.data.component, e.data.attempt, None) for e in events if isinstance(e.data, HealRequested)]
+    judged = [(e.data.component, e.data.attempt, e.data.outcome) for e in events if isinstance(e.data, HealResolved)]
+    told = played.events(control_stream(history.definitions[0].sport))
+    noted = [(e.data.component, e.data.attempt, e.data.outcome) for e in told if isinstance(e.data, HealNoted)]
+    names = [e.data.published_name for e in told if isinstance(e.data, NameNoted)]
+
+    assert Counter(noted) == Counter([*asked, *judged])
+    state = played.recorder.state(history.stream)
+    assert Counter(names) == Counter(state.unmapped)
+    assert all(event.causation is None for event in told if isinstance(event.data, HealNoted | NameNoted))
 
 
 @LAW
@@ -359,3 +385,23 @@ def test_every_shipped_definition_survives_its_own_text(sport: str):
     definition = SPORTS[sport]
 
     assert decode_definition(definition.content).version == definition.version
+
+
+@LAW
+@given(HISTORIES)
+def test_what_validators_find_moves_no_phase_and_repairs_nothing(history: History):
+    played = play(history)
+
+    for _before, events, after, definition in turns(played, history.stream):
+        said = events[0].data
+        sets = definition.validators_of
+        if isinstance(said, MeasuresObserved) and said.boundary in sets:
+            assert not [e for e in events if isinstance(e.data, PhaseMoved | HealRequested)]
+            assert {e.data.gate for e in events if isinstance(e.data, GateEvaluated)} <= {said.boundary}
+        for data in (event.data for event in events):
+            if isinstance(data, GateEvaluated) and data.gate in sets:
+                assert data.mode == "warning"
+                assert data.outcome in ("pass", "warn")
+                errors = {check.check for check in data.checks if check.verdict == "error"}
+                assert {check.check for check in data.checks if check.error is not None} == errors
+        assert set(after.validations) <= {p.name for p in definition.processors}

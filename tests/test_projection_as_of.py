@@ -22,7 +22,8 @@ from projections.history import NoSuchVersion, as_of
 from projections.metrics import levels
 from projections.reconciliation import reconcile
 from projections.report import daily_report
-from statemachine.streams import DATE
+from statemachine.evolve import evolve, initial
+from statemachine.streams import DATE, encode_state, fold
 from tests.driving import Driver, nba
 from tests.projection_dates import blocked_date
 from tests.projection_histories import histories
@@ -67,6 +68,20 @@ def test_folding_everything_from_nothing_gives_what_the_heads_hold(driver: Drive
         DATE.decode(h.state) for s, h in store.heads() if is_date(s)
     ]
     assert list(rebuilt(store).values()) == list(Remembered(store).states())
+
+
+@settings(max_examples=30)
+@given(histories(), st.floats(0, 1))
+def test_folding_many_events_at_once_gives_the_bytes_of_folding_them_one_by_one(driver: Driver, place: float):
+    cut = int(place * len(driver.events))
+    one_by_one = initial(STREAM)
+    for event in driver.events[:cut]:
+        one_by_one = evolve(one_by_one, event)
+    first = fold(STREAM, initial(STREAM), driver.events[:cut])
+    whole = fold(STREAM, first, driver.events[cut:])
+
+    assert encode_state(first) == encode_state(one_by_one)
+    assert encode_state(whole) == encode_state(driver.state)
 
 
 @settings(max_examples=25)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from importlib import import_module
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from msgspec import Struct
 
 from projections.causes import Category
 from projections.day import PhaseStatus
@@ -14,9 +16,11 @@ from projections.links import STAGES, LinkStatus
 from projections.metrics import Metric, Target, levels, metric_targets
 from projections.season_grid import Contract
 from projections.service_levels import Outcome
+from tests.command_line import tipoff
 from tests.conftest import ROOT
 from tests.driving import moment, nba
 from tests.projection_dates import good_date
+from tests.test_http_schema import ROUTES
 
 TEXT = (ROOT / "docs" / "projections.md").read_text()
 METRICS = (ROOT / "docs" / "metrics.md").read_text()
@@ -48,10 +52,46 @@ def test_every_outcome_of_a_promise_is_explained():
 
 
 def test_every_module_that_is_named_is_there():
-    named = re.findall(r"`(projections/\w+\.py)`", TEXT)
+    named = re.findall(r"`((?:projections|handlers)/\w+\.py)`", TEXT)
 
     assert named
     assert all((ROOT / name).is_file() for name in named)
+
+
+def asked_ways() -> list[tuple[str, str, str]]:
+    """The verb, the routes and the function of every question."""
+    table = TEXT.split("| question | asked with |")[1].split("\n\n", maxsplit=1)[0]
+    rows = [[cell.strip() for cell in row.split("|")[2:5]] for row in table.splitlines()[2:]]
+    return [(verb.strip("`"), routes, function.strip("`")) for verb, routes, function in rows]
+
+
+@pytest.mark.parametrize(("verb", "routes", "function"), asked_ways())
+def test_every_question_is_answered_by_a_verb_a_route_and_a_function_with_a_documented_result(
+    verb: str, routes: str, function: str
+):
+    described = {path for _method, path in ROUTES}
+    of_date = "/v1/pipelines/{sport}/{game_date}"
+    module, _, name = function.rpartition(".")
+    result = get_type_hints(getattr(import_module(module), name))["return"]
+    kinds = [kind for kind in (result, *get_args(result)) if isinstance(kind, type) and issubclass(kind, Struct)]
+
+    assert verb == "--at" or tipoff(*verb.split(), "--help").code == 0
+    for route in re.findall(r"`([^`]+)`", routes):
+        assert route == "?at=" or route.replace("…", of_date) in described
+    assert kinds, "the result has a type"
+    assert all(kind.__doc__ for kind in kinds), "which says what it is"
+
+
+def test_every_projection_that_answers_over_http_is_among_the_questions():
+    asked = {verb for verb, _routes, _function in asked_ways()}
+    routes = " ".join(routes for _verb, routes, _function in asked_ways()).replace(
+        "…", "/v1/pipelines/{sport}/{game_date}"
+    )
+
+    assert {path for method, path in ROUTES if method == "get" and path.startswith("/v1/")} <= set(
+        re.findall(r"`([^`]+)`", routes)
+    )
+    assert {"health", "heartbeats", "reconcile", "report", "levels", "rejected", "replay"} <= asked
 
 
 def test_every_link_is_in_the_table_of_links():

@@ -194,6 +194,20 @@ def test_without_names_the_games_that_tipped_off_last_are_the_guess():
     assert (missing.games, missing.basis) == (("game_3", "game_1"), "last_to_tip")
 
 
+def test_records_that_were_brought_together_are_listed_and_worry_nobody():
+    driver = Driver(nba())
+    driver.schedule("2026-01-10T12:00Z", "2026-01-17T00:00Z")
+    driver.until("2026-01-15T22:30Z")
+    driver.measure("analytics_to_precompute", "2026-01-15T22:30Z", **{"table_rows.upcoming_player_game_context": 171.0})
+    before = of(driver, "2026-01-15T22:45Z")
+    driver.until("2026-01-15T22:45Z")
+    after = of(driver, "2026-01-15T22:45Z")
+
+    assert [(item.kind, item.settled_at) for item in before.records] == [("rows_without_completion", None)]
+    assert [item.settled_at for item in after.records] == [moment("2026-01-15T22:45Z")]
+    assert (before.status, after.status) == ("warning", "not_due")
+
+
 def test_a_date_on_which_all_went_well_is_whole():
     driver = good_date()
 

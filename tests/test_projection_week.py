@@ -237,7 +237,9 @@ def test_the_oldest_open_date_is_as_visible_as_the_last(recorded: Recorded):
     found = season_health(recorded, moment("2026-03-01T12:00Z"))
 
     failed = [row for row in found.dates if row.contract == "failed"]
-    assert [row.game_date for row in failed] == DATES
+    repaired = "2026-01-16"  # its tables were filled by hand on the 19th, and its night went on by them
+    assert [row.game_date for row in failed] == [day for day in DATES if day != repaired]
+    assert next(row.contract for row in found.dates if row.game_date == repaired) == "degraded"
     assert failed[0].age_hours is not None
     assert failed[0].age_hours > 47 * 24
     assert Counter(finding.game_date for finding in found.findings)["2026-01-13"] > 0

@@ -13,9 +13,18 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.test_cli_docs import examples, matches
 
 TEXT = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^\$ (.+)$", TEXT, re.MULTILINE)
+EXAMPLES = [
+    example
+    for block in re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    for example in examples(block)
+]
+"""Each command with the lines that stand below it."""
+
+PROGRAM = ".venv/bin/tipoff "
 PICTURE = "docs/images/demo.svg"
 
 ANSWERS = {0, 1, 2}
@@ -56,9 +65,15 @@ def test_the_two_commands_of_the_set_up_are_targets_of_make():
     assert {command.split()[1] for command in makes} <= set(targets)
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if not command.startswith("make ")])
-def test_every_other_command_runs_on_what_the_demo_made(command: str, elsewhere: Path):
-    run(command, elsewhere)
+def test_every_other_command_is_of_the_program_or_says_where_the_store_is():
+    others = [command for command in COMMANDS if not command.startswith(("make ", PROGRAM))]
+    assert others == ["export TIPOFF_STORE=sqlite:build/demo/tipoff.db"]
+
+
+@pytest.mark.parametrize(("command", "shown"), [example for example in EXAMPLES if example[0].startswith(PROGRAM)])
+def test_every_command_of_the_program_says_what_stands_below_it(command: str, shown: list[str], elsewhere: Path):
+    said = run(f"TIPOFF_STORE=sqlite:build/demo/tipoff.db {command}", elsewhere).stdout
+    assert not shown or matches(shown, said), said
 
 
 def test_the_picture_is_what_a_run_draws(elsewhere: Path):

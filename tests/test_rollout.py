@@ -3,17 +3,23 @@ nothing is decided twice, and every change of rule stands in the history before 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from events.catalogue import CommandRequested, CompletionRecorded, DefinitionAdopted, GateEvaluated
 from events.memory import MemoryStore
+from events.store import Head, StateUnreadable
 from events.wire import read
 from handlers.definitions import load
 from handlers.ingest import routing_of
-from handlers.recorder import Recorder
+from handlers.recorder import Recorder, Timed
+from handlers.remembered import Remembered
 from handlers.verification import verify
 from tests.wire_messages import NOON, delivery, v2
 
@@ -52,3 +58,40 @@ def test_instances_under_two_definitions_store_every_message_once_and_say_by_whi
 
 def test_the_two_definitions_are_two():
     assert OLD.version != NEW.version
+
+
+class NewerHeads(MemoryStore):
+    """A store whose heads a newer program wrote: somewhere in their states is a field that is not known here."""
+
+    path: tuple[str, ...] = ()
+
+    def head(self, stream: str) -> Head | None:
+        head = super().head(stream)
+        return head and self._newer(head)
+
+    def heads(self, prefix: str = "") -> Iterator[tuple[str, Head]]:
+        return ((stream, self._newer(head)) for stream, head in super().heads(prefix))
+
+    def _newer(self, head: Head) -> Head:
+        state = part = msgspec.json.decode(head.state)
+        for key in self.path:
+            part = part[key]
+        part["known_to_the_newer_program_alone"] = 1
+        return replace(head, state=msgspec.json.encode(state))
+
+
+@pytest.mark.parametrize("path", [(), ("work", "overnight/analytics/team_offense_game_summary")])
+def test_an_older_program_touches_no_state_that_it_does_not_know_whole(path: tuple[str, ...]):
+    def said(run: str) -> list[Timed]:
+        message = delivery(v2(execution_id=run), message_id=run)
+        return [(fact, NOON) for fact in read(message, routing_of([OLD]), received_at=NOON)]
+
+    store = NewerHeads()
+    Recorder(store, {"nba": OLD}).record(said("one"))
+    before, store.path = list(store.read_all()), path
+
+    with pytest.raises(StateUnreadable, match="newer version"):
+        Recorder(store, {"nba": OLD}).record(said("two"))
+    with pytest.raises(StateUnreadable, match="newer version"):
+        list(Remembered(store).states())
+    assert list(store.read_all()) == before

@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.warehouse.dialect import for_duckdb
-from handlers.warehouse.engine import WarehouseUnavailable
+from handlers.warehouse.engine import Query, WarehouseUnavailable
 from handlers.warehouse.in_duckdb import DuckDBWarehouse
+from handlers.warehouse.queries import queries_for
 from tests.contract_warehouse import ExportContract, MeasuringContract, ViewContract, agree, asked_alone, query
-from tests.pipeline_tables import DATES, Tables, tables
+from tests.driving import nba
+from tests.pipeline_tables import COLUMNS, DATES, Tables, statements, tables
 
 SCHEMAS = ("asked", "nba_raw", "nba_analytics", "nba_precompute", "nba_predictions")
 
@@ -97,3 +99,33 @@ def test_a_file_that_is_missing_or_somebody_elses_is_unavailable_and_no_number(t
             warehouse.measure([query("SELECT 1 FROM asked.t WHERE @game_date IS NULL")])
         assert caught.value.code == "warehouse_unavailable"
     assert not (tmp_path / "missing.duckdb").exists()
+
+
+def players(place: DuckDBPlace, listed: Sequence[tuple[str, str | None]]) -> tuple[float | None, float | None]:
+    """Players, and those with minutes, of three rows, one of them with minutes, where a roster lists these."""
+    empty: Tables = {name: [] for name in COLUMNS}
+    row = {"game_date": DATES[0], "game_id": "20260116_WAS_SAC", "points": 0, "usage_rate": 0.0}
+    summary = [{**row, "player_lookup": f"p{number}", "minutes_played": 30.0 * (number == 1)} for number in (1, 2, 3)]
+    roster = [{**row, "player_lookup": name, "player_status": status} for name, status in listed]
+    tables = {**empty, "nba_analytics.player_game_summary": summary, "nba_raw.nbac_gamebook_player_stats": roster}
+    place.run(statements(tables))
+    queries = queries_for(nba(), ("players", "players_with_minutes"), DATES[0])
+    one, other = place.warehouse.measure([item for item in queries.values() if isinstance(item, Query)])
+    return one.value, other.value
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ([("p1", "active"), ("p2", "inactive"), ("p3", "dnp")], 1.0),
+        ([("p1", "active"), ("p2", "active"), ("p3", "dnp")], 2.0),
+        ([("p1", "active"), ("p2", "inactive"), ("p2", "active"), ("p3", None)], 3.0),
+        ([], 3.0),
+    ],
+    ids=["who sat out is no player", "who was active and has no minutes is", "on two rosters", "no roster"],
+)
+def test_a_player_is_whoever_has_a_row_and_was_not_said_to_sit_out(
+    place: DuckDBPlace, listed: list[tuple[str, str | None]], expected: float
+):
+    """On 31 January 2026 there were 212 rows for 118 players; a count of rows would have blocked a whole date."""
+    assert players(place, listed) == (expected, 1.0)

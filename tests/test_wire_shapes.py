@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from events.catalogue import Fact, Said
+from events.catalogue import Fact
+from events.said import Said
 from events.wire import Delivery, from_push, read
 from tests.test_wire_nothing_dropped import unsaid
 from tests.wire_messages import NOON, ROUTING, assert_storable, delivery

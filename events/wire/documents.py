@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from events.catalogue import BeatRecorded, Fact, MessageRejected, Said
+from events.catalogue import BeatRecorded, Fact, MessageRejected
+from events.said import Said
 from events.values import Status
 from events.wire.completions import completion, take_text
 from events.wire.counts import count

@@ -111,7 +111,10 @@ class AlertChannel:
         answers: dict[int, Answer] = {}
         groups: dict[Cause, list[int]] = {}
         for place, (pending, found) in enumerate(zip(batch, known, strict=True)):
-            if found.suppression is not None:
+            unwanted = _unwanted(pending, found.about)
+            if unwanted is not None:
+                answers[place] = PermanentFailure(unwanted)
+            elif found.suppression is not None:
                 answers[place] = _held(found.suppression)
             else:
                 payload = pending.command.payload
@@ -197,3 +200,13 @@ def _key(pending: Pending) -> tuple[str, int]:
 
 def _held(suppression: Suppression) -> Held:
     return Held(f"suppressed until {instant(suppression.until)} by {suppression.actor}: {suppression.reason}")
+
+
+def _unwanted(pending: Pending, about: About) -> str | None:
+    """Why a reminder is not to be told any more; None where it is, and for every page: what was raised is told."""
+    alert = about.alert
+    if not pending.command.payload.get("reminder") or alert is None:
+        return None
+    if alert.acknowledged_at is not None:
+        return f"not told: {alert.acknowledged_by} has taken it on"
+    return "not told: it is resolved" if alert.resolved_at is not None else None

@@ -18,6 +18,7 @@ from events.store import Pending
 from events.values import Severity
 from projections.findings import NEXT_STEP
 from projections.wording import counted, instant, number
+from statemachine.reminders import opened_at
 from statemachine.state import Alert
 
 RUNBOOK = "docs/runbook.md"
@@ -72,13 +73,21 @@ def alert_message(items: Sequence[tuple[Pending, About]], *, runbook: str) -> Me
     return Message(
         key=commands[0].command_id if len(ids) == 1 else derive_id("message", *ids),
         severity=severity,
-        title=f"{severity}: {cause}, {sport}{_what(commands)}",
+        title=f"{_kind(commands)}{severity}: {cause}, {sport}{_what(commands)}",
         parts=tuple(_part(pending.command, about) for pending, about in items),
         next_step=next_step,
         link=link,
         commands=typed,
         document=document,
     )
+
+
+def _kind(commands: Sequence[CommandRequested]) -> str:
+    """A message of nothing but reminders says so first; one that holds a page is a page."""
+    numbers = {int(command.payload.get("reminder", 0)) for command in commands}
+    if 0 in numbers:
+        return ""
+    return f"reminder {numbers.pop()}: " if len(numbers) == 1 else "reminders: "
 
 
 def _what(commands: Sequence[CommandRequested]) -> str:
@@ -105,12 +114,20 @@ def _part(command: CommandRequested, about: About) -> str:
 
 
 def _notes(command: CommandRequested, alert: Alert | None, zone: str) -> Iterator[str]:
+    if command.payload.get("reminder"):
+        yield f"reminder {command.payload['reminder']}, open since {_open_since(command, alert, zone)}"
     if command.attempt > 1:
         yield f"told again, for the {_nth(command.attempt)} time"
     if alert is not None and alert.resolved_at is not None:
         yield f"resolved meanwhile, {instant(alert.resolved_at, zone)}"
     if alert is not None and alert.acknowledged_at is not None:
         yield f"acknowledged by {alert.acknowledged_by}, {instant(alert.acknowledged_at, zone)}"
+
+
+def _open_since(command: CommandRequested, alert: Alert | None, zone: str) -> str:
+    """When the episode last opened, and how long it was open when the reminder was asked for."""
+    since = opened_at(alert) if alert is not None else datetime.fromisoformat(str(command.payload["open_since"]))
+    return f"{instant(since, zone)} and taken on by nobody"
 
 
 def _nth(count: int) -> str:
@@ -122,6 +139,7 @@ def _episode(command: CommandRequested, alert: Alert | None) -> dict[str, Any]:
     return {
         "command_id": command.command_id,
         "attempt": command.attempt,
+        "reminder": said.get("reminder", 0),
         "game_date": said["game_date"],
         "subject": said["subject"],
         "detail": said["detail"],

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from events.catalogue import OperatorActed
 from events.codec import derive_id
-from events.store import Pending, Store
+from events.store import Pending
 from handlers.answers import alert_episodes, operator_fact
 from handlers.channels.alerts import AlertChannel, takes
 from handlers.channels.messages import Line, Message, plain_message
@@ -88,10 +88,11 @@ def _stream(item: Resent) -> str:
     return control_stream(item.sport) if item.game_date == "-" else date_stream(item.sport, item.game_date)
 
 
-def digest_of(recorded: Recorded, store: Store, *, now: datetime, hours: int) -> Digest:
-    """The digest of the last `hours`."""
+def digest_of(recorded: Recorded, *, now: datetime, hours: int, at: datetime | None = None) -> Digest:
+    """The digest of the last `hours`. Raises TooMuchAsked."""
+    now = at or now
     since = now - timedelta(hours=hours)
-    return digest(alert_episodes(recorded), recorded.controls(), history(store, now), now=now, since=since)
+    return digest(alert_episodes(recorded, at), recorded.controls(at), history(recorded, now), now=now, since=since)
 
 
 def digest_message(of: Digest) -> Message:

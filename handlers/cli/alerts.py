@@ -23,6 +23,7 @@ from handlers.cli.act import Actor, Reason, print_acted, reasoned, user
 from handlers.cli.arguments import In, Now, Sport, now_of
 from handlers.cli.problems import Exit
 from handlers.cli.session import Session
+from handlers.cli.span import Then, instants
 from handlers.cli.tables import table, when
 from handlers.outbound.breakers import of
 from handlers.outbound.waiting import WallTime
@@ -47,12 +48,12 @@ About = Annotated[str | None, Parameter(name="--target", help="A cause or CAUSE:
 
 
 @app.default
-def show(*, all_: All = False, session: In) -> int:
+def show(*, all_: All = False, at: Then = None, session: In) -> int:
     """Alert episodes, the gravest first; the exit code is that of the gravest open one."""
-    now = session.clock()
+    now, then = instants(session, None, at)
     with session.asking() as recorded:
-        found = alert_episodes(recorded)
-        silences = [window for state in recorded.controls() for window in in_force(state, now)]
+        found = alert_episodes(recorded, then)
+        silences = [window for state in recorded.controls(then) for window in in_force(state, then or now)]
     open_ = [episode for episode in found if episode.resolved_at is None]
     shown = found if all_ else open_
     session.answer(shown, lambda console: _print(console, shown))
@@ -68,10 +69,11 @@ app.command(show, name="list")
 
 
 @app.command
-def failed(*, session: In) -> int:
+def failed(*, at: Then = None, session: In) -> int:
     """Dead letters: alerts that their channels refused for good."""
+    _now, then = instants(session, None, at)
     with session.asking() as recorded:
-        found = dead_letters(alert_episodes(recorded))
+        found = dead_letters(alert_episodes(recorded, then))
     session.answer(found, lambda console: _print_failed(console, found))
     return Exit.CRITICAL if found else Exit.HEALTHY
 
@@ -105,11 +107,11 @@ def resend_(
 
 
 @app.command
-def digest(*, hours: Hours = 24, send: Send = False, now: Now = None, session: In) -> int:
+def digest(*, hours: Hours = 24, send: Send = False, now: Now = None, at: Then = None, session: In) -> int:
     """What is open, came, went and was repaired; --send posts it, for a scheduler to call once a day."""
-    at = now_of(session, now)
-    with session.reading() as store:
-        found = digest_of(session.recorded(store), store, now=at, hours=hours)
+    present, then = instants(session, now, at)
+    with session.asking() as recorded:
+        found = digest_of(recorded, now=present, hours=hours, at=then)
     session.answer(found, lambda console: _print_digest(console, found))
     if not send:
         return Exit.HEALTHY

@@ -15,6 +15,7 @@ from handlers.cli.act import act
 from handlers.cli.arguments import At, Date, In, Sport, game_date
 from handlers.cli.day_text import print_day
 from handlers.cli.problems import Exit, Refused
+from handlers.cli.span import Then, instants
 from handlers.cli.tables import cell, percent, table, when
 from projections.day import DayRow
 from projections.timeline import TimelineEntry
@@ -33,8 +34,17 @@ Statuses = Annotated[
 
 
 @app.command(name="list")
-def list_(*, sport: Sport = None, from_: From = None, to: To = None, status: Statuses = (), session: In) -> int:
+def list_(
+    *,
+    sport: Sport = None,
+    from_: From = None,
+    to: To = None,
+    status: Statuses = (),
+    at: Then = None,
+    session: In,
+) -> int:
     """Every game date in a line."""
+    _now, then = instants(session, None, at)
     wanted = None if sport is None else session.sport(sport)
     ruling = session.sport(sport)
     first = "" if from_ is None else game_date(session, ruling, from_)
@@ -43,7 +53,7 @@ def list_(*, sport: Sport = None, from_: From = None, to: To = None, status: Sta
         if name not in STATUSES:
             raise Refused(f"--status {name!r} is none", next_step=f"Give one of {', '.join(STATUSES)}.")
     with session.asking() as recorded:
-        rows = answers.day_rows(recorded, sport=wanted, first=first, last=last, statuses=status)
+        rows = answers.day_rows(recorded, sport=wanted, first=first, last=last, statuses=status, at=then)
     session.answer(rows, lambda console: _print_rows(console, rows))
     return Exit.HEALTHY
 

@@ -15,6 +15,7 @@ from handlers.cli.problems import Exit
 from handlers.cli.tables import facts, table
 from handlers.definitions import load
 from statemachine.definition import CheckSpec, Definition
+from statemachine.validation import bounds_words
 
 app = App(name="definition", help="Definitions: pipelines described as data.")
 
@@ -30,6 +31,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     processors: int
     cycles: int
     gates: int
+    validators: int
     overrides: dict[str, str]
 
 
@@ -44,6 +46,7 @@ def check(source: Source, /, *, session: In) -> int:
         processors=len(definition.processors),
         cycles=len(definition.cycles),
         gates=len(definition.gates),
+        validators=len(definition.validators),
         overrides=definition.overrides,
     )
     session.answer(answer, lambda console: _print_numbers(console, answer))
@@ -61,7 +64,7 @@ def show(source: Source, /, *, session: In) -> int:
 def _print_numbers(console: Console, answer: Answer) -> None:
     console.print(f"{answer.version} is sound")
     overrides = ", ".join(f"{name}={value}" for name, value in answer.overrides.items()) or "none"
-    names = ("sport", "phases", "processors", "cycles", "gates")
+    names = ("sport", "phases", "processors", "cycles", "gates", "validators")
     console.print(facts(*[(name, getattr(answer, name)) for name in names], ("overrides", overrides)))
 
 
@@ -86,6 +89,10 @@ def _print(console: Console, definition: Definition) -> None:
     for gate in definition.gates:
         checks = [_check(spec) for spec in gate.checks]
         console.print(table("check", "kind", "measures", "limits", rows=checks, title=f"Gate {gate.name}: {gate.mode}"))
+    for processor, found in definition.validators_of.items():
+        validators = [(v.name, v.counts, bounds_words(v), v.severity, v.heal or "") for v in found]
+        title = f"Validators of {processor}: {definition.processor_of[processor].table}"
+        console.print(table("validator", "counts", "bounds", "a failure is", "heal", rows=validators, title=title))
     heals = [(h.name, h.mode, h.gate or h.phase or "", h.cool_down_minutes, h.cap) for h in definition.heals]
     console.print(table("heal", "mode", "for", "#cool-down min", "#cap", rows=heals, title="Heals"))
 

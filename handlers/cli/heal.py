@@ -15,6 +15,7 @@ from handlers import healing
 from handlers.cli.act import Actor, Reason, reasoned, user
 from handlers.cli.arguments import Commands, Date, In, Now, Sport, game_date, now_of
 from handlers.cli.problems import Exit, Refused
+from handlers.cli.span import Point, Then, instants, present_and_point
 from handlers.cli.tables import facts, table, when
 from handlers.healing import Applied
 from projections.heal_history import HealHistory
@@ -38,15 +39,16 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 @app.command
-def plan(date: DateOrAll = None, /, *, sport: Sport = None, now: Now = None, session: In) -> int:
+def plan(date: DateOrAll = None, /, *, sport: Sport = None, now: Now = None, at: Point = None, session: In) -> int:
     """What is missing or failed, and the exact repair for each. Nothing is asked for."""
-    at = now_of(session, now)
+    ruling = session.sport(sport)
     with session.asking() as recorded:
         if date is None:
-            found = healing.plans(recorded, at, sport=None if sport is None else session.sport(sport))
+            present, then = instants(session, now, at)
+            found = healing.plans(recorded, present, sport=None if sport is None else ruling, at=then)
         else:
-            ruling = session.sport(sport)
-            found = [healing.plan(recorded, ruling, game_date(session, ruling, date), at)]
+            present, point = present_and_point(session, now, at)
+            found = [healing.plan(recorded, ruling, game_date(session, ruling, date), present, at=point)]
     session.answer(found, lambda console: _print_plans(console, found))
     return _worst(found)
 
@@ -78,11 +80,11 @@ def apply(
 
 
 @app.command
-def history(*, now: Now = None, session: In) -> int:
+def history(*, now: Now = None, at: Then = None, session: In) -> int:
     """Every repair that was asked for: by whom, why, and whether it worked; and what they say together."""
-    at = now_of(session, now)
-    with session.reading() as store:
-        found = healing.history(store, at)
+    present, then = instants(session, now, at)
+    with session.asking() as recorded:
+        found = healing.history(recorded, present, at=then)
     session.answer(found, lambda console: _print_history(console, found))
     worst = max((RANK[pattern.severity] for pattern in found.patterns), default=0)
     return (Exit.HEALTHY, Exit.WARNING, Exit.CRITICAL)[worst]

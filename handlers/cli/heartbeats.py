@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from handlers.answers import beats
-from handlers.cli.arguments import In, Now, now_of
+from handlers.cli.arguments import In, Now, Sport
 from handlers.cli.problems import Exit
+from handlers.cli.span import Dates, Then, instants, span_of
 from handlers.cli.tables import table, when
+from handlers.reviews import beats
 from projections.heartbeats import Heartbeat
 
 
-def heartbeats(*, now: Now = None, session: In) -> int:
+def heartbeats(dates: Dates = None, /, *, sport: Sport = None, now: Now = None, at: Then = None, session: In) -> int:
     """Runs by their last heartbeat, the dead first."""
-    at = now_of(session, now)
+    span = span_of(session, sport, dates)
+    present, then = instants(session, now, at)
     with session.asking() as recorded:
-        found = beats(recorded, at)
+        found = beats(recorded, present, span, at=then)
     session.answer(found, lambda console: _print(console, found))
     conditions = {beat.condition for beat in found}
     if "dead" in conditions:
         return Exit.CRITICAL
-    return Exit.WARNING if "stale" in conditions else Exit.HEALTHY
+    return Exit.WARNING if conditions & {"stale", "hung"} else Exit.HEALTHY
 
 
 def _print(console: Console, found: list[Heartbeat]) -> None:

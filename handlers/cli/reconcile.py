@@ -65,10 +65,13 @@ def _count(value: float | None) -> str:
 def print_records(console: Console, dates: tuple[DateReconciliation, ...]) -> None:
     """Where what processors said and what their tables hold differ."""
     rows = [
-        (item.kind, item.game_date, item.processor, item.table, item.rows, item.cycle or "", item.since, item.due_at)
+        (
+            *(item.kind, item.game_date, item.processor, item.table, item.rows, item.cycle or ""),
+            *(item.since, item.due_at, item.settled_at),
+        )
         for found in dates
         for item in found.records
     ]
     if rows:
-        columns = ("records", "date", "processor", "table", "#rows", "cycle", "since", "counts from")
+        columns = ("records", "date", "processor", "table", "#rows", "cycle", "since", "counts from", "settled")
         console.print(table(*columns, rows=rows))

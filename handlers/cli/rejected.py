@@ -8,14 +8,16 @@ from rich.text import Text
 from handlers.answers import rejections
 from handlers.cli.arguments import In
 from handlers.cli.problems import Exit
+from handlers.cli.span import Then, instants
 from handlers.cli.tables import table, when
 from projections.rejected import Rejections
 
 
-def rejected(*, session: In) -> int:
+def rejected(*, at: Then = None, session: In) -> int:
     """Messages that could not be understood, by what was wrong with them; their bytes are kept."""
+    _now, then = instants(session, None, at)
     with session.asking() as recorded:
-        found = rejections(recorded)
+        found = rejections(recorded, then)
     session.answer(found, lambda console: _print(console, found))
     return Exit.WARNING if found else Exit.HEALTHY
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from handlers.cli.arguments import Date, In, Now, Sport, game_date
 from handlers.cli.reconcile import link_cell
-from handlers.cli.span import Then, instants
+from handlers.cli.span import Point, present_and_point
 from handlers.cli.tables import facts, percent, table, when
 from handlers.reviews import report as report_of
 from projections.report import DailyReport
@@ -16,10 +16,10 @@ from projections.wording import listed, number
 STYLES = {"GOLD": "bold green", "SILVER": "bold", "BRONZE": "bold red"}
 
 
-def report(date: Date, /, *, sport: Sport = None, now: Now = None, at: Then = None, session: In) -> int:
+def report(date: Date, /, *, sport: Sport = None, now: Now = None, at: Point = None, session: In) -> int:
     """The daily report of a date: its quality, its links, its root causes, and the command for each."""
     ruling = session.sport(sport)
-    present, then = instants(session, now, at)
+    present, then = present_and_point(session, now, at)
     with session.asking() as recorded:
         found = report_of(recorded, ruling, game_date(session, ruling, date), present, at=then)
     session.answer(found, lambda console: _print(console, found))

@@ -19,6 +19,9 @@ Dates = Annotated[
     str | None, Parameter(help="A game date, or a range such as 2026-01-13..2026-01-19; by default all of them.")
 ]
 Then = Annotated[str | None, Parameter(name="--at", help="As it was known at this instant, and judged by it.")]
+Point = Annotated[
+    str | None, Parameter(name="--at", help="As it was known at this instant or version, and judged by its time.")
+]
 
 
 def span_of(session: Session, sport: str | None, said: str | None) -> Span:
@@ -43,7 +46,18 @@ def span_of(session: Session, sport: str | None, said: str | None) -> Span:
 
 def instants(session: Session, now: str | None, at: str | None) -> tuple[datetime, datetime | None]:
     """The instant that counts as now, and the one as of which is asked (None: as of now). Raises Refused for both."""
+    _one_of(now, at)
+    return now_of(session, now), None if at is None else asked.instant(at, "--at")
+
+
+def present_and_point(session: Session, now: str | None, at: str | None) -> tuple[datetime, int | datetime | None]:
+    """The instant that counts as now, and the point in the history of a date as of which is asked. Raises Refused for
+    both."""
+    _one_of(now, at)
+    return now_of(session, now), asked.version_or_instant(at, "--at")
+
+
+def _one_of(now: str | None, at: str | None) -> None:
     if now is not None and at is not None:
         step = "--at judges by its own instant; --now judges what is known today by another."
         raise Refused("--now and --at exclude each other", next_step=step)
-    return now_of(session, now), None if at is None else asked.instant(at, "--at")

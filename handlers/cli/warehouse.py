@@ -1,4 +1,4 @@
-"""`warehouse`: export to it, measure in it without telling anyone, and what its tables look like."""
+"""`warehouse`: export to it, measure and validate in it without telling anyone, and what its tables look like."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from time import sleep
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from msgspec import Struct
 from rich.console import Console
+from rich.text import Text
 
 from events.values import Measure
 from handlers.cli.arguments import Date, In, Sport, game_date
@@ -23,12 +24,16 @@ from handlers.warehouse.export import ROUND_SECONDS, Exported, Exporter, follow,
 from handlers.warehouse.opening import TAKES, open_warehouse
 from handlers.warehouse.tables import DATASET, ddl
 
+if TYPE_CHECKING:
+    from handlers.warehouse.validating import Validated
+
 app = App(name="warehouse", help="The warehouse: an export of what happened, and a place to measure.")
 
 Place = Annotated[str | None, Parameter(name="--warehouse", help=f"{TAKES} (setting TIPOFF_WAREHOUSE).")]
 Follow = Annotated[bool, Parameter(help="Go on: export what comes, round after round.", negative="")]
 Every = Annotated[int, Parameter(help="Seconds between two rounds, 60 or more.")]
 Boundary = Annotated[str, Parameter(help="A gate of the definition, such as raw_to_analytics.")]
+Processors = Annotated[str, Parameter(help="Processors whose tables to validate; all that have validators.")]
 Directory = Annotated[str | None, Parameter(help="Directory to write one file each into; else they are printed.")]
 Dataset = Annotated[str, Parameter(help="The dataset that holds the tables.")]
 
@@ -86,6 +91,27 @@ def probe(date_: Date, boundary: Boundary, /, *, warehouse: Place = None, sport:
     return Exit.WARNING if any(measure.error for measure in looked.measures.values()) else Exit.HEALTHY
 
 
+@app.command
+def validate(date_: Date, /, *processors: Processors, warehouse: Place = None, sport: Sport = None, session: In) -> int:
+    """Run the validators of a date's tables now and print what they say. Nothing is recorded."""
+    from handlers.warehouse.validating import validate as run  # noqa: PLC0415 - the parser of SQL takes its time
+
+    definition = session.definitions[session.sport(sport)]
+    known = definition.validators_of
+    for name in processors:
+        if name not in known:
+            step = f"Known: {', '.join(known)}." if known else f"{definition.name} has none: docs/validators.md."
+            raise Refused(f"{definition.sport} has no validators of {name!r}", next_step=step)
+    day = game_date(session, definition.sport, date_)
+    with _opened(session, warehouse) as place:
+        validated = run(place, definition, day, processors or tuple(known))
+    session.answer(validated, lambda console: _print_validated(console, validated))
+    return _EXIT[validated.severity]
+
+
+_EXIT = {None: Exit.HEALTHY, "info": Exit.HEALTHY, "warning": Exit.WARNING, "critical": Exit.CRITICAL}
+
+
 @app.command(name="ddl")
 def ddl_(directory: Directory = None, /, *, dataset: Dataset = DATASET, session: In) -> int:
     """The statements that make tables and views, as BigQuery takes them."""
@@ -140,3 +166,25 @@ def _print_looked(console: Console, looked: Looked) -> None:
     ]
     title = f"{looked.boundary} of {looked.sport} {looked.game_date} in {looked.warehouse}"
     console.print(table("measure", "#value", "error", rows=rows, title=title))
+
+
+def _print_validated(console: Console, validated: Validated) -> None:
+    console.print(f"tables of {validated.sport} {validated.game_date} in {validated.warehouse}", markup=False)
+    for found in validated.tables:
+        rows = [
+            (
+                each.validator,
+                each.value,
+                each.bounds,
+                each.verdict,
+                each.severity or "-",
+                Text(each.error or each.counts),
+            )
+            for each in found.validators
+        ]
+        columns = ("validator", "#value", "bounds", "verdict", "told as", "counts")
+        console.print(table(*columns, rows=rows, title=f"{found.processor} ({found.table}): {found.outcome}"))
+        for each in found.validators:
+            if each.severity is not None:
+                heal = f" (heal {each.heal})" if each.heal is not None else ""
+                console.print(Text(f"  {each.validator}: {each.remediation}{heal}"))

@@ -7,7 +7,7 @@ from typing import cast
 from litestar import Litestar
 from litestar.datastructures import State
 
-from handlers.http import arriving, pipelines, probes, season
+from handlers.http import arriving, pipelines, probes, reviews, season
 from handlers.http.edge import App, Edge
 from handlers.http.identity import Doors
 from handlers.http.limits import COMMAND_BYTES_MAX, Limits
@@ -24,9 +24,18 @@ ROUTES = (
     pipelines.pipeline,
     pipelines.events,
     pipelines.explain,
+    reviews.report,
+    reviews.replay,
+    reviews.heal_plan,
     pipelines.command,
+    reviews.reconciliation,
+    reviews.levels,
     season.heartbeats,
     season.alerts,
+    season.failed_alerts,
+    season.digest,
+    season.heals,
+    season.heal_plans,
     season.rejected,
     probes.healthz,
     probes.readyz,

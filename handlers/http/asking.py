@@ -31,9 +31,10 @@ def taking(request: Asked) -> Service:
     return service
 
 
-async def ask(request: Asked, question: Callable[[Recorded], T]) -> T:
-    """The answer to a question about what is recorded. Raises ReaderBusy and what the question raises."""
-    return await wrap_future(service_of(request).reader.ask(question))
+async def ask(request: Asked, question: Callable[[Recorded], T], *, folds: bool = False) -> T:
+    """The answer to a question about what is recorded; `folds` says that it looks at the events of many dates. Raises
+    ReaderBusy and what the question raises."""
+    return await wrap_future(service_of(request).reader.ask(question, folds=folds))
 
 
 def known_sport(request: Asked, sport: str) -> str:

@@ -9,18 +9,17 @@ from typing import Annotated, Any, Literal
 from litestar import get, post
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
-from litestar.openapi.spec import Example
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from events.catalogue import Fact, OperatorActed
 from handlers import answers
 from handlers.answers import Acted, DateStatus
 from handlers.asked import game_date as game_date_of
-from handlers.asked import version_or_instant
 from handlers.http.asking import Asked, ask, known_sport, taking
 from handlers.http.identity import ACTOR, NotAllowed, operators
 from handlers.http.limits import COMMAND_BYTES_MAX
+from handlers.http.parameters import After, At, From, GameDate, OfSport, Sport, Then, To, instant, of_date
 from handlers.http.problems import Refusal
 from handlers.http.schema import DATES, problems
 from projections.day import DayRow, DayShow
@@ -31,21 +30,6 @@ from statemachine.streams import date_stream
 REASON_CHARS_MAX = 2000
 NAME_CHARS_MAX = 200
 
-DATE = {"format": "date"}
-INSTANT = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}]}
-
-Sport = Annotated[str, PathParameter(description="The sport.", examples=[Example(value="nba")])]
-GameDate = Annotated[
-    str,
-    PathParameter(description="The game date, YYYY-MM-DD.", schema_extra=DATE, examples=[Example(value="2026-01-16")]),
-]
-At = Annotated[
-    str | None, QueryParameter(description="As it was known at a version (12) or an instant.", schema_extra=INSTANT)
-]
-After = Annotated[int, QueryParameter(description="Only what happened behind this version.", ge=0)]
-OfSport = Annotated[str | None, QueryParameter(description="Only dates of this sport.")]
-From = Annotated[str | None, QueryParameter(name="from", description="First game date.", schema_extra=DATE)]
-To = Annotated[str | None, QueryParameter(description="Last game date.", schema_extra=DATE)]
 Statuses = Annotated[list[DateStatus] | None, QueryParameter(description="Only dates of these statuses.")]
 
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
@@ -70,14 +54,22 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     responses=problems(400),
 )
 async def pipelines(
-    request: Asked, sport: OfSport = None, from_: From = None, to: To = None, status: Statuses = None
+    request: Asked,
+    *,
+    sport: OfSport = None,
+    from_: From = None,
+    to: To = None,
+    status: Statuses = None,
+    at: Then = None,
 ) -> list[DayRow]:
     """What `tipoff day list --json` gives."""
     first = "" if from_ is None else game_date_of(from_)
     last = "9999-12-31" if to is None else game_date_of(to)
+    then, statuses = instant(at), status or ()
     return await ask(
         request,
-        lambda recorded: answers.day_rows(recorded, sport=sport, first=first, last=last, statuses=status or ()),
+        lambda recorded: answers.day_rows(recorded, sport=sport, first=first, last=last, statuses=statuses, at=then),
+        folds=then is not None,
     )
 
 
@@ -91,7 +83,7 @@ async def pipelines(
 )
 async def pipeline(request: Asked, sport: Sport, game_date: GameDate, at: At = None) -> DayShow:
     """What `tipoff day show --json` gives."""
-    day, then = _asked(request, sport, game_date, at)
+    day, then = of_date(request, sport, game_date, at)
     return await ask(request, lambda recorded: answers.day(recorded, sport, day, then))
 
 
@@ -107,7 +99,7 @@ async def events(
     request: Asked, sport: Sport, game_date: GameDate, after: After = 0, at: At = None
 ) -> list[TimelineEntry]:
     """What `tipoff day timeline --json` gives, behind a version."""
-    day, then = _asked(request, sport, game_date, at)
+    day, then = of_date(request, sport, game_date, at)
     return await ask(request, lambda recorded: answers.events(recorded, sport, day, then, after=after))
 
 
@@ -121,14 +113,8 @@ async def events(
 )
 async def explain(request: Asked, sport: Sport, game_date: GameDate, at: At = None) -> Explanation:
     """What `tipoff day explain --json` gives."""
-    day, then = _asked(request, sport, game_date, at)
+    day, then = of_date(request, sport, game_date, at)
     return await ask(request, lambda recorded: answers.explanation(recorded, sport, day, then))
-
-
-def _asked(request: Asked, sport: str, game_date: str, at: str | None) -> tuple[str, int | datetime | None]:
-    """The game date and the point in its history. Raises Refusal, Refused."""
-    known_sport(request, sport)
-    return game_date_of(game_date), version_or_instant(at, "at")
 
 
 async def json_only(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

@@ -38,6 +38,7 @@ class Kind(Struct, frozen=True):
 KINDS: Mapping[str, Kind] = {
     "invalid_request": Kind(400, "The request is not understood"),
     "wrong_usage": Kind(400, "The request is not understood"),
+    "too_much_asked": Kind(400, "The question is about too much"),
     "unidentified": Kind(401, "Who asks is not known"),
     "not_allowed": Kind(403, "Who asks may not do this"),
     "no_such_route": Kind(404, "There is no such route"),

@@ -24,9 +24,10 @@ from handlers.warehouse.engine import Query, Warehouse, WarehouseError
 from handlers.warehouse.queries import queries_for
 from statemachine.definition import Definition
 from statemachine.streams import date_stream
+from statemachine.validator import VALIDATE
 
-TOPIC = "probe:"
-"""How topics of probes begin."""
+TOPICS = ("probe:", VALIDATE)
+"""How the topics begin by which boundaries, and tables for their validators, are to be measured."""
 
 TIMEOUT_MINUTES = 10
 """How long a boundary that is no gate of the definition is tried for."""
@@ -52,7 +53,7 @@ class _Question(Struct, frozen=True, kw_only=True):
 
 def takes(command: CommandRequested) -> bool:
     """True for the commands that this channel answers."""
-    return command.kind == "measure" and command.topic.startswith(TOPIC)
+    return command.kind == "measure" and command.topic.startswith(TOPICS)
 
 
 def job_id(command: CommandRequested) -> str:

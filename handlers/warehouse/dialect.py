@@ -15,8 +15,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError, UnsupportedError
 
-from statemachine.definition import Definition, Probe
+from statemachine.definition import Definition
 from statemachine.soundness import Finding
+from statemachine.soundness.places import Place
 from statemachine.soundness.probes import ALL_TABLES
 
 PARAMETERS = ("game_date", "sport")
@@ -50,17 +51,23 @@ _LINE = "is not known to count alike on BigQuery and DuckDB; docs/warehouse.md h
 
 
 def dialect_findings(definition: Definition) -> Iterator[Finding]:
-    """What is wrong with the SQL of the probes."""
-    for at, probe in enumerate(definition.probes):
-        for message in dict.fromkeys(_wrong(probe)):
-            yield ("probes", at, "sql"), message
+    """What is wrong with the SQL of the probes and of the validators."""
+    queries: list[tuple[Place, str, bool]] = [
+        *(
+            (("probes", at, "sql"), probe.sql, probe.measure == ALL_TABLES)
+            for at, probe in enumerate(definition.probes)
+        ),
+        *((("validators", at, "sql"), validator.sql, True) for at, validator in enumerate(definition.validators)),
+    ]
+    for place, sql, is_filled in queries:
+        for message in dict.fromkeys(_wrong(sql, is_filled=is_filled)):
+            yield place, message
 
 
-def _wrong(probe: Probe) -> Iterator[str]:
-    sql = probe.sql
-    if probe.measure == ALL_TABLES:
+def _wrong(sql: str, *, is_filled: bool) -> Iterator[str]:
+    if is_filled:
         sql = filled(sql, table="dataset.name", date_column="game_date")
-    elif "{" in sql or "}" in sql:
+    if "{" in sql or "}" in sql:
         return  # said by the rule of what is filled in
     try:
         statements = sqlglot.parse(sql, read="bigquery")

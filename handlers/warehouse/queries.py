@@ -14,6 +14,7 @@ from handlers.warehouse.engine import Query
 from statemachine.definition import Definition, Probe, in_force
 from statemachine.gates import table_measure
 from statemachine.soundness.probes import ALL_TABLES
+from statemachine.validator import Validator
 
 TABLE_ROWS = ALL_TABLES.removesuffix("*")
 
@@ -39,6 +40,9 @@ def queries_for(
 
 
 def _query(definition: Definition, measure: str, game_date: date, job_id: str | None) -> Query | Measure:
+    validator = next((each for each in definition.validators if each.measure == measure), None)
+    if validator is not None:
+        return _validating(definition, validator, game_date, job_id)
     wanted = ALL_TABLES if measure.startswith(TABLE_ROWS) else measure
     probe = _probe(definition, measure, game_date) or _probe(definition, wanted, game_date)
     if probe is None:
@@ -56,6 +60,20 @@ def _query(definition: Definition, measure: str, game_date: date, job_id: str | 
         timeout_seconds=probe.timeout_seconds,
         bytes_max=probe.bytes_max,
         job_id=None if job_id is None else f"{job_id}-{measure.replace('.', '-')}",
+    )
+
+
+def _validating(definition: Definition, validator: Validator, game_date: date, job_id: str | None) -> Query | Measure:
+    processor = definition.processor_of[validator.processor]
+    if processor.table is None or not in_force(validator, game_date.isoformat()):
+        return Measure(error=f"no validator counts {validator.measure} on {game_date}")
+    return Query(
+        measure=validator.measure,
+        sql=filled(validator.sql, table=processor.table, date_column=processor.date_column).strip(),
+        parameters={"game_date": game_date, "sport": definition.sport},
+        timeout_seconds=validator.timeout_seconds,
+        bytes_max=validator.bytes_max,
+        job_id=None if job_id is None else f"{job_id}-{validator.measure.replace('.', '-')}",
     )
 
 

@@ -32,7 +32,7 @@ _TABLE_CHECKS = ("tables", "tables_of_completed", "records_agree")
 
 
 def _names_are_words(definition: Definition) -> Iterator[Finding]:
-    for kind in ("phases", "processors", "cycles", "gates", "heals", "service_levels"):
+    for kind in ("phases", "processors", "cycles", "gates", "heals", "service_levels", "validators"):
         for at, item in enumerate(getattr(definition, kind)):
             yield from _word(item.name, (kind, at, "name"))
     for place, _gate, check in checks(definition):

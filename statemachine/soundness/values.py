@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from statemachine.definition import CheckSpec, Definition, Due, Heal, Probe, Processor, Step, Wait
+from statemachine.gates import Bounds
 from statemachine.soundness.places import Finding, Place, Rule, checks, steps, taken
+from statemachine.validator import Validator
 
 SEVERITIES = ("info", "warning", "critical")
 DUE_DAYS_MAX = 7
@@ -65,10 +67,11 @@ def _topics_are_of_the_sport(definition: Definition) -> Iterator[Finding]:
 
 
 def _dates_bound_something(definition: Definition) -> Iterator[Finding]:
-    bounded: list[tuple[Place, Processor | Heal | Probe]] = [
+    bounded: list[tuple[Place, Processor | Heal | Probe | Validator]] = [
         *((("processors", at), processor) for at, processor in enumerate(definition.processors)),
         *((("heals", at), heal) for at, heal in enumerate(definition.heals)),
         *((("probes", at), probe) for at, probe in enumerate(definition.probes)),
+        *((("validators", at), validator) for at, validator in enumerate(definition.validators)),
     ]
     for place, item in bounded:
         wrong = list(_no_dates(item, place))
@@ -77,7 +80,7 @@ def _dates_bound_something(definition: Definition) -> Iterator[Finding]:
             yield (*place, "until"), f"`until` {item.until} is not after `since` {item.since}: no date is left"
 
 
-def _no_dates(item: Processor | Heal | Probe, place: Place) -> Iterator[Finding]:
+def _no_dates(item: Processor | Heal | Probe | Validator, place: Place) -> Iterator[Finding]:
     for key in ("since", "until"):
         text = getattr(item, key)
         if text is not None and not _is_date(text):
@@ -107,7 +110,8 @@ def _deadlines_are_times(definition: Definition) -> Iterator[Finding]:
 
 
 def _spans_are_not_empty(definition: Definition) -> Iterator[Finding]:
-    positive: list[tuple[Place, float]] = [(("game_minutes",), definition.game_minutes)]
+    named = ("game_minutes", "reconcile_minutes")
+    positive: list[tuple[Place, float]] = [((key,), getattr(definition, key)) for key in named]
     for at, phase in enumerate(definition.phases):
         positive.append((("phases", at, "stall_minutes"), phase.stall_minutes))
     for at, cycle in enumerate(definition.cycles):
@@ -117,8 +121,13 @@ def _spans_are_not_empty(definition: Definition) -> Iterator[Finding]:
         positive += [(("gates", at, "recheck_minutes", i), m) for i, m in enumerate(gate.recheck_minutes)]
     for at, heal in enumerate(definition.heals):
         positive += [(("heals", at, key), getattr(heal, key)) for key in ("cap", "cool_down_minutes", "verify_minutes")]
-    for at, probe in enumerate(definition.probes):
-        positive += [(("probes", at, key), getattr(probe, key)) for key in ("timeout_seconds", "bytes_max")]
+    queries: list[tuple[Place, Probe | Validator]] = [
+        *((("probes", at), probe) for at, probe in enumerate(definition.probes)),
+        *((("validators", at), validator) for at, validator in enumerate(definition.validators)),
+    ]
+    for place, query in queries:
+        positive += [((*place, key), getattr(query, key)) for key in ("timeout_seconds", "bytes_max")]
+    positive.append((("validation", "again_minutes"), definition.validation.again_minutes))
     for key, value in msgspec.structs.asdict(definition.client).items():
         positive += [(("client", key), value)] if not isinstance(value, bool) else []
     for place, number in positive:
@@ -211,22 +220,27 @@ def _checks_fit_their_kind(definition: Definition) -> Iterator[Finding]:
 
 def _thresholds_agree(definition: Definition) -> Iterator[Finding]:
     for place, _gate, check in checks(definition):
-        block, warn = check.block_below, check.warn_below
-        if block is not None and warn is not None and block > warn:
-            yield (*place, "warn_below"), f"blocks below {block:g} already, so it never only warns below {warn:g}"
-        block, warn = check.block_above, check.warn_above
-        if block is not None and warn is not None and block < warn:
-            yield (*place, "warn_above"), f"blocks above {block:g} already, so it never only warns above {warn:g}"
-        yield from _something_passes(check, place)
+        yield from bounds_agree(check, place, f"check {check.name}")
+        yield from _within_reach(check, place)
         if check.critical_below is not None and check.block_below is None:
             yield (*place, "critical_below"), "says how grave a block is, and the check never blocks below anything"
 
 
-def _something_passes(check: CheckSpec, place: Place) -> Iterator[Finding]:
-    lows = [limit for limit in (check.block_below, check.warn_below) if limit is not None]
-    highs = [limit for limit in (check.block_above, check.warn_above) if limit is not None]
+def bounds_agree(bounds: Bounds, place: Place, what: str) -> Iterator[Finding]:
+    """Findings where a block hides a warning, or a lower bound lies above an upper one; `what` has the bounds."""
+    block, warn = bounds.block_below, bounds.warn_below
+    if block is not None and warn is not None and block > warn:
+        yield (*place, "warn_below"), f"blocks below {block:g} already, so it never only warns below {warn:g}"
+    block, warn = bounds.block_above, bounds.warn_above
+    if block is not None and warn is not None and block < warn:
+        yield (*place, "warn_above"), f"blocks above {block:g} already, so it never only warns above {warn:g}"
+    lows = [limit for limit in (bounds.block_below, bounds.warn_below) if limit is not None]
+    highs = [limit for limit in (bounds.block_above, bounds.warn_above) if limit is not None]
     if lows and highs and max(lows) > min(highs):
-        yield place, f"check {check.name} lets nothing pass: below {max(lows):g} and above {min(highs):g} is everything"
+        yield place, f"{what} lets nothing pass: below {max(lows):g} and above {min(highs):g} is everything"
+
+
+def _within_reach(check: CheckSpec, place: Place) -> Iterator[Finding]:
     top = 100 if (check.measure or "").endswith("_pct") else None
     if check.kind in ("ratio", "critical_processors"):
         top = 1

@@ -1,0 +1,38 @@
+"""What a completion sets going, whoever said it: a run, or the rows of its table (`statemachine/reconciling.py`)."""
+
+from __future__ import annotations
+
+from events.catalogue import LateCompletionNoted
+from statemachine.calendar import received_when
+from statemachine.machine import CycleModel
+from statemachine.turn import Turn
+
+
+def cycle_of(turn: Turn, phase: str) -> str | None:
+    """The cycle a message of `phase` belongs to: that of its receive time, unless a later one with that phase has
+    opened already. On two game dates of five the overnight cycle opens before midnight."""
+    definition = turn.definition
+    received = received_when(turn.state.game_date, turn.now, definition.timezone)
+    for later in definition.later_cycles(phase, received):
+        if later in turn.state.cycles:
+            return later
+    return definition.cycle_for(phase, received)
+
+
+def progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first: bool) -> None:
+    """A completion counted. A re-run of what was complete moves no machine, unless the gate holds or the phase was
+    asked for again: the machine is the slow part of the path, and re-runs are most of a stormy day."""
+    state = turn.state
+    turn.progressed = first or bool(state.heals) or any(alert.resolved_at is None for alert in state.alerts.values())
+    at = state.cycles.get(cycle_name)
+    if at is None or at.state == "idle":
+        return
+    if first and f"{phase} without {processor}" in at.degraded:
+        turn.emit(LateCompletionNoted(cycle=cycle_name, phase=phase, processor=processor))
+    blocked, waiting = at.state == f"{phase}_blocked", at.state == f"{phase}_waiting"
+    if at.state in ("done", "parked") or not (first or blocked or waiting or at.counted_from is not None):
+        return
+    model = CycleModel(turn, turn.definition.cycle_of[cycle_name])
+    if blocked:
+        model.fire("recheck", f"{processor} completed")
+    model.settle()

@@ -1,0 +1,263 @@
+"""Validation: the tables of a date looked at after they were written, and judged. It tells, and holds nothing.
+
+The set of a processor's validators is asked for by a command of kind `measure`, whose answer comes back as any measure
+does, and is evaluated as an advisory gate of the processor's name: one `gate_evaluated` in mode `warning`. A number
+that could not be counted is an error and never a pass; a question that nobody has answered is no evaluation at all,
+and leaves open what the look before has found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from events.catalogue import GateEvaluated
+from events.values import Check, Measure, Severity, Verdict
+from statemachine.alerts import RANK, raise_alert, resolve
+from statemachine.commands import ask_measures
+from statemachine.definition import Definition, in_force
+from statemachine.gates import NOT_MEASURED, counting, in_mode, judge, worst
+from statemachine.opening import parks_at
+from statemachine.state import DateState, Work, is_quiet
+from statemachine.turn import Turn
+from statemachine.validator import VALIDATE, Validator
+
+OUT_OF_BOUNDS = ("block", "warn")
+"""Verdicts about a number that is there."""
+
+
+# --- when -----------------------------------------------------------------------------------------------------------
+
+
+def looks(state: DateState, definition: Definition) -> Iterator[tuple[datetime, str]]:
+    """When each set is to be looked at next, as deadlines; a set whose table nobody has written is not due."""
+    if not definition.validators:
+        return
+    for processor in definition.validators_of:
+        due = next_look(state, definition, processor)
+        if due is not None:
+            yield due, f"{VALIDATE}{processor}:{due.isoformat()}"
+
+
+def next_look(state: DateState, definition: Definition, processor: str) -> datetime | None:
+    """When the set of `processor` is to be looked at; None where all that was written has been looked at and passed, or
+    the answer is awaited."""
+    found = written(state, definition, processor)
+    due = _due(state, definition, processor, *found) if found is not None else None
+    if found is None or due is None or not in_set(definition, processor, found[0], state.game_date):
+        return None
+    return due
+
+
+def _due(state: DateState, definition: Definition, processor: str, cycle: str, work: Work) -> datetime | None:
+    assert work.first_done_at is not None, "what is done was done at some instant"
+    assert work.done_at is not None, "`written` finds what is done"
+    after = timedelta(minutes=definition.validation.after_minutes)
+    again = timedelta(minutes=definition.validation.again_minutes)
+    asked = state.validations.get(processor)
+    if asked is None or work.first_done_at > asked:
+        return work.first_done_at + after
+    seen = state.measures.get(processor)
+    answered = seen is not None and seen.at >= asked
+    if work.done_at > asked:
+        return asked + (after if answered else again)
+    record = state.gates.get(f"{processor}@{cycle}")
+    if record is None or record.at < asked or record.evaluation.outcome == "pass":
+        return None
+    parks = parks_at(state, definition, definition.cycle_of[cycle])
+    return asked + again if asked + again < parks else None
+
+
+def written(state: DateState, definition: Definition, processor: str) -> tuple[str, Work] | None:
+    """The cycle in which `processor` completed last, and its work there; None where it never did."""
+    found: tuple[str, Work] | None = None
+    for cycle, key in _places(definition)[processor]:
+        work = state.work.get(key)
+        if work is None or work.done_at is None:
+            continue
+        if found is None or found[1].done_at is None or work.done_at >= found[1].done_at:
+            found = cycle, work
+    return found
+
+
+_PLACES: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {}
+
+
+def _places(definition: Definition) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Where the state keeps the work of each processor that has validators: cycle and key, built once per definition
+    version, for every deadline of every date asks."""
+    places = _PLACES.get(definition.version)
+    if places is None:
+        phases = {name: definition.processor_of[name].phase for name in definition.validators_of}
+        places = _PLACES[definition.version] = {
+            name: tuple((cycle.name, f"{cycle.name}/{phase}/{name}") for cycle in definition.cycles)
+            for name, phase in phases.items()
+        }
+    return places
+
+
+def in_set(definition: Definition, processor: str, cycle: str | None, game_date: str) -> tuple[Validator, ...]:
+    """The validators of `processor` that are for the date, and for `cycle`; None stands for every cycle."""
+    return tuple(
+        each
+        for each in definition.validators_of.get(processor, ())
+        if in_force(each, game_date) and (cycle is None or not each.cycles or cycle in each.cycles)
+    )
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+def look(turn: Turn, processor: str) -> bool:
+    """Ask for the numbers of a set, where its table was written; says whether there was anything to ask for."""
+    found = written(turn.state, turn.definition, processor) if processor in turn.definition.validators_of else None
+    asked = in_set(turn.definition, processor, found[0], turn.state.game_date) if found is not None else ()
+    if found is None or not asked:
+        return False
+    phase = turn.definition.processor_of[processor].phase
+    names = [each.measure for each in asked]
+    ask_measures(turn, processor, names, cycle=found[0], phase=phase, topic=f"{VALIDATE}{processor}")
+    return True
+
+
+# --- judging --------------------------------------------------------------------------------------------------------
+
+
+def on_measures(turn: Turn, boundary: str) -> None:
+    """The numbers of a set have come: judge them, record it, and tell."""
+    if boundary not in turn.definition.validators_of or is_quiet(turn.state):
+        return
+    evaluation = evaluate_set(turn.state, turn.definition, boundary)
+    if evaluation is not None:
+        turn.emit(evaluation)
+        _tell(turn, evaluation)
+
+
+def evaluate_set(state: DateState, definition: Definition, processor: str) -> GateEvaluated | None:
+    """The set of `processor` on what is known of its table since it was written; None where nobody wrote it."""
+    found = written(state, definition, processor)
+    if found is None:
+        return None
+    cycle, work = found
+    known = [(each, _known(state, each, work)) for each in in_set(definition, processor, cycle, state.game_date)]
+    judged = tuple(check(each, measure) for each, measure in known)
+    blocking = worst(counting(of, each.on_error) for (each, _), of in zip(known, judged, strict=True))
+    return GateEvaluated(
+        gate=processor,
+        cycle=cycle,
+        mode="warning",
+        outcome=in_mode("warning", blocking),
+        blocking_outcome=blocking,
+        checks=judged,
+        definition=definition.version,
+    )
+
+
+def _known(state: DateState, validator: Validator, work: Work) -> Measure:
+    """What was counted since the table was written; an older number says nothing of the rows that are there now."""
+    seen = state.measures.get(validator.processor)
+    if seen is None or validator.measure not in seen.measures:
+        return NOT_MEASURED
+    if work.done_at is not None and seen.observed_at[validator.measure] < work.done_at:
+        return NOT_MEASURED
+    return seen.measures[validator.measure]
+
+
+def check(validator: Validator, measure: Measure) -> Check:
+    """One validator on one number, with the bounds of the side on which the number lies."""
+    verdict: Verdict
+    if measure.error is not None:
+        verdict = "error"
+    elif measure.value is None:
+        verdict = "skipped"
+    else:
+        verdict = judge(measure.value, validator)
+    warn, block = _bounds(validator, measure.value)
+    return Check(
+        check=validator.name,
+        measured=measure.value,
+        warn=warn,
+        block=block,
+        verdict=verdict,
+        basis=validator.counts,
+        error=measure.error,
+    )
+
+
+def _bounds(validator: Validator, value: float | None) -> tuple[float | None, float | None]:
+    """Where it warns and blocks: above, where `value` lies beyond an upper bound or there is none from below."""
+    upper = (validator.warn_above, validator.block_above)
+    lower = (validator.warn_below, validator.block_below)
+    beyond = value is not None and any(limit is not None and value > limit for limit in upper)
+    return upper if beyond or lower == (None, None) else lower
+
+
+def not_valid(state: DateState, definition: Definition) -> list[tuple[Validator, Check]]:
+    """The validators that the last look at their table found out of bounds, or could not count, and what it saw."""
+    found = []
+    for processor, validators in definition.validators_of.items():
+        records = [state.gates[key] for key in _keys(definition, processor) if key in state.gates]
+        last = max(records, key=lambda record: record.at, default=None)
+        checks = {each.check: each for each in last.evaluation.checks} if last is not None else {}
+        found += [
+            (each, checks[each.name]) for each in validators if each.name in checks and is_told(each, checks[each.name])
+        ]
+    return found
+
+
+def _keys(definition: Definition, processor: str) -> list[str]:
+    return [f"{processor}@{cycle.name}" for cycle in definition.cycles]
+
+
+def is_told(validator: Validator, of: Check) -> bool:
+    """Whether anybody is told of a check: it is out of bounds, or in error and its policy does not pass that."""
+    return of.verdict in OUT_OF_BOUNDS or (of.verdict == "error" and validator.on_error != "pass")
+
+
+# --- telling --------------------------------------------------------------------------------------------------------
+
+
+def _tell(turn: Turn, evaluation: GateEvaluated) -> None:
+    processor = evaluation.gate
+    specs = {each.name: each for each in turn.definition.validators_of[processor]}
+    found = [(specs[each.check], each) for each in evaluation.checks if is_told(specs[each.check], each)]
+    bad = [item for item in found if item[1].verdict in OUT_OF_BOUNDS]
+    unread = [item for item in found if item[1].verdict == "error"]
+    _raise(turn, "gate_warned", processor, bad)
+    _raise(turn, "gate_error", processor, unread)
+    if evaluation.outcome == "pass":
+        resolve(turn, "gate_warned", f"the table of {processor} passes", processor)
+    if not unread:
+        resolve(turn, "gate_error", f"the table of {processor} could be measured", processor)
+
+
+def _raise(turn: Turn, cause: str, processor: str, found: list[tuple[Validator, Check]]) -> None:
+    if found:
+        severity = max((severity_of(*item) for item in found), key=RANK.__getitem__)
+        detail = " | ".join(_words(*item) for item in found)
+        numbers = {each.check: each.measured for _validator, each in found}
+        raise_alert(turn, cause, severity, detail, subject=processor, numbers=numbers)
+
+
+def severity_of(validator: Validator, of: Check) -> Severity:
+    """How loud a check that is not in order is: its own severity for a failure, a warning at most for the rest."""
+    grave = of.verdict == "block" or (of.verdict == "error" and validator.on_error == "block")
+    return validator.severity if grave or validator.severity == "info" else "warning"
+
+
+def _words(validator: Validator, of: Check) -> str:
+    if of.error is not None:
+        said = f"{of.check} could not be measured: {of.error}"
+    else:
+        said = f"{of.check} {'fails' if of.verdict == 'block' else 'warns'}: {validator.counts}: {of.measured:g}"
+        said += f" ({bounds_words(validator)})"
+    heal = f" (heal {validator.heal})" if validator.heal is not None else ""
+    return f"{said}. {validator.remediation}{heal}"
+
+
+def bounds_words(validator: Validator) -> str:
+    """The bounds as people read them: `warns below 30, fails above 600`."""
+    keys = ("warn_below", "block_below", "warn_above", "block_above")
+    words = ("warns below", "fails below", "warns above", "fails above")
+    limits = [(word, getattr(validator, key)) for key, word in zip(keys, words, strict=True)]
+    return ", ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
