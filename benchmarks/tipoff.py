@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -82,22 +82,25 @@ def lived(lines: Sequence[bytes], definition: Definition) -> Store:
     """A store that took `lines` one by one, with a tick at every minute that needed one."""
     store = MemoryStore()
     recorder = Recorder(store, {definition.sport: definition})
+    ticked = datetime.min.replace(tzinfo=UTC)
     for fact, now in facts_of(lines, routing(definition)):
-        _let_time_pass(recorder, now)
+        ticked = _let_time_pass(recorder, ticked, now)
         recorder.record([(fact, now)])
         dispatch(recorder, Confirming(), now)
     return store
 
 
-def _let_time_pass(recorder: Recorder, until: datetime) -> None:
-    """Tick at each minute before `until` at which something is due."""
+def _let_time_pass(recorder: Recorder, ticked: datetime, until: datetime) -> datetime:
+    """Tick at each minute after `ticked` and before `until` at which something is due; the last of them."""
     while (due := recorder.store.next_due()) is not None:
         minute = due.replace(second=0, microsecond=0)
-        minute += MINUTE if minute < due else timedelta()
+        minute = max(minute + MINUTE if minute < due else minute, ticked + MINUTE)
         if minute >= until:
-            return
+            break
         recorder.tick(minute)
         dispatch(recorder, Confirming(), minute)
+        ticked = minute
+    return ticked
 
 
 def is_control(stream: str) -> bool:

@@ -60,7 +60,7 @@ def _due(state: DateState, definition: Definition, processor: str, cycle: str, w
     seen = state.measures.get(processor)
     answered = seen is not None and seen.at >= asked
     if work.done_at > asked:
-        return asked + (after if answered else again)
+        return max(work.done_at, asked + (after if answered else again))
     record = state.gates.get(f"{processor}@{cycle}")
     if record is None or record.at < asked or record.evaluation.outcome == "pass":
         return None

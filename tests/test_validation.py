@@ -119,6 +119,7 @@ def test_a_table_that_is_written_again_is_looked_at_again():
     looked(day)
     day.complete("analytics", "TeamDefenseGameSummaryProcessor", NIGHT + 3 * HOUR)
 
+    assert looks(day) == [NIGHT + 3 * HOUR]  # at once, and not at an instant that has gone by
     assert asked(day.tick(NIGHT + 3 * HOUR))
 
 
