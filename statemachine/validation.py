@@ -33,8 +33,8 @@ def looks(state: DateState, definition: Definition) -> Iterator[tuple[datetime, 
     """When each set is to be looked at next, as deadlines; a set whose table nobody has written is not due."""
     if not definition.validators:
         return
-    for processor in definition.validators_of:
-        due = next_look(state, definition, processor)
+    for processor, places in _places(definition).items():
+        due = _next_look(state, definition, processor, places)
         if due is not None:
             yield due, f"{VALIDATE}{processor}:{due.isoformat()}"
 
@@ -42,55 +42,69 @@ def looks(state: DateState, definition: Definition) -> Iterator[tuple[datetime, 
 def next_look(state: DateState, definition: Definition, processor: str) -> datetime | None:
     """When the set of `processor` is to be looked at; None where all that was written has been looked at and passed, or
     the answer is awaited."""
-    found = written(state, definition, processor)
-    due = _due(state, definition, processor, *found) if found is not None else None
-    if found is None or due is None or not in_set(definition, processor, found[0], state.game_date):
+    return _next_look(state, definition, processor, _places(definition)[processor])
+
+
+def _next_look(state: DateState, definition: Definition, processor: str, places: Places) -> datetime | None:
+    found = _last(state, places)
+    if found is None:
         return None
-    return due
+    cycle, work, validators = found
+    due, game_date = _due(state, definition, processor, cycle, work), state.game_date
+    return due if due is not None and any(in_force(each, game_date) for each in validators) else None
 
 
 def _due(state: DateState, definition: Definition, processor: str, cycle: str, work: Work) -> datetime | None:
+    """Asked of every set of a date at each of its commits: what costs, the reading of gates and of instants, is done
+    where it is needed."""
     assert work.first_done_at is not None, "what is done was done at some instant"
-    assert work.done_at is not None, "`written` finds what is done"
-    after = timedelta(minutes=definition.validation.after_minutes)
-    again = timedelta(minutes=definition.validation.again_minutes)
-    asked = state.validations.get(processor)
+    assert work.done_at is not None, "what was written was done"
+    asked, rules = state.validations.get(processor), definition.validation
     if asked is None or work.first_done_at > asked:
-        return work.first_done_at + after
-    seen = state.measures.get(processor)
-    answered = seen is not None and seen.at >= asked
+        return work.first_done_at + timedelta(minutes=rules.after_minutes)
     if work.done_at > asked:
-        return max(work.done_at, asked + (after if answered else again))
+        seen = state.measures.get(processor)
+        answered = seen is not None and seen.at >= asked
+        return max(work.done_at, asked + timedelta(minutes=rules.after_minutes if answered else rules.again_minutes))
     record = state.gates.get(f"{processor}@{cycle}")
     if record is None or record.at < asked or record.evaluation.outcome == "pass":
         return None
-    parks = parks_at(state, definition, definition.cycle_of[cycle])
-    return asked + again if asked + again < parks else None
+    again = asked + timedelta(minutes=rules.again_minutes)
+    return again if again < parks_at(state, definition, definition.cycle_of[cycle]) else None
 
 
 def written(state: DateState, definition: Definition, processor: str) -> tuple[str, Work] | None:
     """The cycle in which `processor` completed last, and its work there; None where it never did."""
-    found: tuple[str, Work] | None = None
-    for cycle, key in _places(definition)[processor]:
-        work = state.work.get(key)
-        if work is None or work.done_at is None:
-            continue
-        if found is None or found[1].done_at is None or work.done_at >= found[1].done_at:
-            found = cycle, work
+    found = _last(state, _places(definition)[processor])
+    return found[:2] if found is not None else None
+
+
+def _last(state: DateState, places: Places) -> tuple[str, Work, tuple[Validator, ...]] | None:
+    known, found, last = state.work, None, None
+    for cycle, key, validators in places:
+        work = known.get(key)
+        if work is not None and work.done_at is not None and (last is None or work.done_at >= last):
+            found, last = (cycle, work, validators), work.done_at
     return found
 
 
-_PLACES: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {}
+Places = tuple[tuple[str, str, tuple[Validator, ...]], ...]
+"""Cycles, the key of a processor's work in each, and the validators that are for it, on whatever date."""
+
+_PLACES: dict[str, dict[str, Places]] = {}
 
 
-def _places(definition: Definition) -> dict[str, tuple[tuple[str, str], ...]]:
+def _places(definition: Definition) -> dict[str, Places]:
     """Where the state keeps the work of each processor that has validators: cycle and key, built once per definition
     version, for every deadline of every date asks."""
     places = _PLACES.get(definition.version)
     if places is None:
         phases = {name: definition.processor_of[name].phase for name in definition.validators_of}
         places = _PLACES[definition.version] = {
-            name: tuple((cycle.name, f"{cycle.name}/{phase}/{name}") for cycle in definition.cycles)
+            name: tuple(
+                (cycle.name, f"{cycle.name}/{phase}/{name}", _for_cycle(definition, name, cycle.name))
+                for cycle in definition.cycles
+            )
             for name, phase in phases.items()
         }
     return places
@@ -98,10 +112,14 @@ def _places(definition: Definition) -> dict[str, tuple[tuple[str, str], ...]]:
 
 def in_set(definition: Definition, processor: str, cycle: str | None, game_date: str) -> tuple[Validator, ...]:
     """The validators of `processor` that are for the date, and for `cycle`; None stands for every cycle."""
+    return tuple(each for each in _for_cycle(definition, processor, cycle) if in_force(each, game_date))
+
+
+def _for_cycle(definition: Definition, processor: str, cycle: str | None) -> tuple[Validator, ...]:
     return tuple(
         each
         for each in definition.validators_of.get(processor, ())
-        if in_force(each, game_date) and (cycle is None or not each.cycles or cycle in each.cycles)
+        if cycle is None or not each.cycles or cycle in each.cycles
     )
 
 
