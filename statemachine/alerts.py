@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from events.catalogue import AlertRaised, AlertResolved, CommandRequested
+from events.catalogue import AlertRaised, AlertResolved
 from events.codec import derive_id
 from events.values import Severity
 from statemachine.definition import Definition, Step, in_force
 from statemachine.readiness import standing
 from statemachine.state import Alert, DateState, alert_key, expected_count, has_no_games, is_quiet, open_alerts
+from statemachine.telling import telling
 from statemachine.turn import Turn
 from statemachine.work import REOPENED
 
@@ -66,27 +67,9 @@ def page_again(turn: Turn, alert: Alert) -> None:
 
 
 def _deliver(turn: Turn, key: str, raised: AlertRaised, *, attempt: int = 1) -> None:
-    state = turn.state
-    payload = {
-        "alert_key": key,
-        "cause": raised.cause,
-        "subject": raised.subject,
-        "severity": raised.severity,
-        "sport": state.sport,
-        "game_date": state.game_date,
-        "detail": raised.detail,
-        "numbers": raised.numbers,
-    }
-    turn.emit(
-        CommandRequested(
-            command_id=derive_id("alert", state.stream, key, raised.severity),
-            kind="alert",
-            topic=f"alert:{raised.severity}",
-            payload=payload,
-            ordering_key=state.stream,
-            attempt=attempt,
-        )
-    )
+    stream, game_date = turn.state.stream, turn.state.game_date
+    command_id = derive_id("alert", stream, key, raised.severity)
+    turn.emit(telling(stream, key, raised, command_id=command_id, game_date=game_date, attempt=attempt))
 
 
 def resolve(turn: Turn, cause: str, reason: str, subject: str = "-") -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from events.catalogue import (
     AlertRaised,
     AlertResolved,
-    CommandRequested,
     ComponentObserved,
     DeadlineElapsed,
     DefinitionAdopted,
@@ -37,6 +36,7 @@ from statemachine.operators import CommandNotAllowed
 from statemachine.silence import silent_at
 from statemachine.state import alert_key
 from statemachine.suppression import EVERYTHING, suppressed
+from statemachine.telling import telling
 from statemachine.turn import Working
 
 __all__ = ("ControlState", "deadlines", "decide", "decide_and_fold", "evolve", "initial", "page", "silences")
@@ -201,19 +201,9 @@ def _raise(
 
 def page(working: Working[ControlState], key: str, *, attempt: int = 1) -> None:
     """Ask for the episode to be told, for the `attempt`-th time under the same id."""
-    alert = working.state.alerts[key]
-    sport = working.state.stream.partition("/")[0]
-    said = {"alert_key": key, "cause": alert.cause, "subject": alert.subject, "severity": alert.severity}
-    working.emit(
-        CommandRequested(
-            command_id=page_id(working.state, key, alert),
-            kind="alert",
-            topic=f"alert:{alert.severity}",
-            payload=said | {"detail": alert.detail, "sport": sport, "game_date": "-"},
-            ordering_key=working.state.stream,
-            attempt=attempt,
-        )
-    )
+    state, alert = working.state, working.state.alerts[key]
+    command_id = page_id(state, key, alert)
+    working.emit(telling(state.stream, key, alert, command_id=command_id, game_date="-", attempt=attempt))
 
 
 def _resolve(working: Working[ControlState], cause: str, subject: str, reason: str) -> None:

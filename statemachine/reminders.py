@@ -18,6 +18,7 @@ from events.codec import derive_id
 from events.reports import AlertReminded
 from statemachine.alert_rules import Reminder
 from statemachine.state import Alert
+from statemachine.telling import telling
 
 REMIND = "remind:"
 """How the names of the deadlines begin at which a reminder is due: `remind:SEVERITY:NUMBER:CAUSE:SUBJECT`."""
@@ -56,20 +57,8 @@ def reminder(alert: Alert, *, stream: str, key: str, game_date: str) -> tuple[Al
     due = AlertReminded(
         cause=alert.cause, subject=alert.subject, severity=alert.severity, number=number, command_id=command_id
     )
-    payload = {
-        "alert_key": key,
-        "cause": alert.cause,
-        "subject": alert.subject,
-        "severity": alert.severity,
-        "sport": stream.partition("/")[0],
-        "game_date": game_date,
-        "detail": alert.detail,
-        "numbers": alert.numbers,
-        "reminder": number,
-        "open_since": f"{opened_at(alert):%Y-%m-%dT%H:%M:%SZ}",
-    }
-    topic = f"alert:{alert.severity}"
-    return due, CommandRequested(command_id=command_id, kind="alert", topic=topic, payload=payload, ordering_key=stream)
+    beside = {"reminder": number, "open_since": f"{opened_at(alert):%Y-%m-%dT%H:%M:%SZ}"}
+    return due, telling(stream, key, alert, command_id=command_id, game_date=game_date, beside=beside)
 
 
 def reminder_id(stream: str, key: str, alert: Alert) -> str:

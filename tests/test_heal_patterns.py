@@ -161,6 +161,7 @@ def test_a_storm_of_repairs_is_one_page_for_each_severity_that_counts_and_it_end
     assert [(page["severity"], page["subject"]) for page in said] == [("warning", COMPONENT), ("critical", COMPONENT)]
     assert "3 repairs in an hour" in said[0]["detail"]
     assert "10 repairs in a day" in said[1]["detail"]
+    assert [page["numbers"]["many_in_an_hour"] for page in said] == [3.0, 6.0], "a page has the numbers of its alert"
     alert = episode(control.state, "heal_pattern", COMPONENT)
     assert alert is not None
     assert alert.numbers == {"many_in_a_day": 10.0, "many_in_an_hour": 6.0}
