@@ -6,7 +6,7 @@ and forgetting costs nothing: two generations, of which the older is dropped who
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 GENERATION_IDS = 16_384
 """Ids of a generation; between one and two generations are remembered, about 100 bytes an id."""
@@ -20,8 +20,9 @@ class RecentIds:
         self._young: set[str] = set()
         self._old: set[str] = set()
 
-    def __contains__(self, id: str) -> bool:
-        return id in self._young or id in self._old
+    def among(self, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that are remembered."""
+        return self._young.intersection(ids) | self._old.intersection(ids)
 
     def update(self, ids: Iterable[str]) -> None:
         """Remember `ids`."""

@@ -31,7 +31,7 @@ from events.store import Commit, DuplicateEvent, Head, Pending, Sealed, Store, W
 from handlers.heads import state_in
 from handlers.recent_ids import RecentIds
 from statemachine.definition import Definition
-from statemachine.streams import adoption, control_stream, decider_for, encode_state, follow_ups
+from statemachine.streams import adoption, control_stream, decider_for, encode_state
 
 HOT_STREAMS_MAX = 512
 """How many streams keep their folded state in memory."""
@@ -109,9 +109,9 @@ class _Draft:
             hash = chain(hash, body)
             sealed.append(Sealed(event.id, event.version, body, hash))
             data = event.data
-            if isinstance(data, CommandRequested):
+            if type(data) is CommandRequested:
                 outbox.append(data)
-            elif isinstance(data, CommandPublished) or (isinstance(data, CommandFailed) and data.permanent):
+            elif type(data) is CommandPublished or (type(data) is CommandFailed and data.permanent):
                 settled.append(data.command_id)
         head = Head(
             version=self.before.version + len(sealed),
@@ -155,7 +155,7 @@ class Recorder:
         while True:
             drafts: dict[str, _Draft] = {}
             tally = Tally()
-            taken = set(known)
+            taken = self._recent_ids.among([fact.id for fact, _ in facts]) | known
             for fact, now in facts:
                 self._take(drafts, fact, now, taken, tally)
             try:
@@ -196,16 +196,17 @@ class Recorder:
     # inside
 
     def _take(self, drafts: dict[str, _Draft], fact: Fact, now: datetime, taken: set[str], tally: Tally) -> None:
-        id, stream = fact.id, fact.stream
-        if id in taken or id in self._recent_ids:
+        if fact.id in taken:
             tally.duplicate += 1
             return
+        stream = fact.stream
         draft = drafts.get(stream)
         if draft is None:
+            is_cold = stream not in self._hot
             draft = self._draft(drafts, stream)
-            if id in self._recent_ids:  # now that the state of the stream was loaded, which remembers some
-                tally.duplicate += 1
-                return
+            if is_cold:  # a state that was loaded remembers some inputs itself
+                taken.update(draft.state.recent)
+                return self._take(drafts, fact, now, taken, tally)
         if draft.state.definition != draft.version:
             self._adopt(drafts, draft, stream, now)
         before = draft.state
@@ -213,7 +214,7 @@ class Recorder:
         if not events:
             tally.duplicate += 1
             return
-        taken.add(id)
+        taken.add(fact.id)
         if type(fact.data) is MessageRejected:
             tally.rejected += 1
         else:
@@ -224,7 +225,8 @@ class Recorder:
             for event in events:
                 tally.commands += isinstance(event.data, CommandRequested)
                 tally.alerts += isinstance(event.data, AlertRaised)
-        for follow_up in follow_ups(before, events, draft.state):
+        for follow_up in draft.decider.follow_ups(before, events, draft.state):
+            taken |= self._recent_ids.among([follow_up.id])
             followed = Tally()
             self._take(drafts, follow_up, now, taken, followed)
             followed.accepted = followed.duplicate = 0  # nobody sent it: it is a consequence

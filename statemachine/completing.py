@@ -13,10 +13,11 @@ def cycle_of(turn: Turn, phase: str) -> str | None:
     opened already. On two game dates of five the overnight cycle opens before midnight."""
     definition = turn.definition
     received = received_when(turn.state.game_date, turn.now, definition.timezone)
-    for later in definition.later_cycles(phase, received):
-        if later in turn.state.cycles:
-            return later
-    return definition.cycle_for(phase, received)
+    later, usual = definition.cycles_for(phase, received)
+    for name in later:
+        if name in turn.state.cycles:
+            return name
+    return usual
 
 
 def progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first: bool) -> None:

@@ -40,7 +40,7 @@ from statemachine.machine import CycleModel, has_place, settle_cycle
 from statemachine.naming import canonical
 from statemachine.operators import act
 from statemachine.schedule import compare
-from statemachine.state import DateState, has_no_games
+from statemachine.state import DateState, Work, has_no_games
 from statemachine.turn import Turn
 
 SILENT_TOGETHER_MIN = 2
@@ -116,44 +116,46 @@ def _record(turn: Turn, data: Any) -> None:
 
 
 def _completion(turn: Turn, data: CompletionRecorded) -> None:
-    state = turn.state
     processor = canonical(turn.definition, data.phase, data.published_name, data.output_table)
     cycle = cycle_of(turn, data.phase)
-    before = state.work.get(f"{cycle}/{data.phase}/{processor}")
-    if _said_already(turn, data.phase, processor, data.run, data.status):
+    if _said_already(turn, processor, data.run, data.status):
         return
+    key = f"{cycle}/{data.phase}/{processor}"
+    before = turn.state.work.get(key)
     turn.emit(replace(data, processor=processor, cycle=cycle))
     if processor is None:
         return
-    after = turn.state.work.get(f"{cycle}/{data.phase}/{processor}")
+    after = turn.state.work.get(key)
     if after is None or cycle is None:
         return
-    _storm(turn, data.phase, processor)
+    _storm(turn, processor)
     if before is None or before.done_at != after.done_at:
         progressed(turn, cycle, data.phase, processor, first=before is None or before.done_at is None)
 
 
-def _said_already(turn: Turn, phase: str, processor: str | None, run: str | None, status: str) -> bool:
+def _said_already(turn: Turn, processor: str | None, run: str | None, status: str) -> bool:
     """The business key (design 4): this run of this processor has said this before, in whatever cycle it was heard."""
-    if run is None:
+    if run is None or processor is None:
         return False
     said = f"{run}:{status}"
-    for cycle in turn.definition.cycles:
-        work = turn.state.work.get(f"{cycle.name}/{phase}/{processor}")
-        if work is not None and said in work.seen:
-            return True
-    return False
+    return any(said in work.seen for work in _in_cycles(turn, processor))
+
+
+def _in_cycles(turn: Turn, processor: str) -> list[Work]:
+    """What the processor did, in each cycle in which it did anything."""
+    work = turn.state.work
+    return [work[key] for key in turn.definition.work_keys[processor] if key in work]
 
 
 def _started(turn: Turn, data: RunStarted) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, None)
     cycle = cycle_of(turn, data.phase)
-    if _said_already(turn, data.phase, processor, data.run, "started"):
+    if _said_already(turn, processor, data.run, "started"):
         return
     turn.emit(replace(data, processor=processor, cycle=cycle))
     if processor is None or cycle is None:
         return
-    _storm(turn, data.phase, processor)
+    _storm(turn, processor)
     at = turn.state.cycles.get(cycle)
     if at is not None and at.state == f"{data.phase}_waiting":
         settle_cycle(turn, turn.definition.cycle_of[cycle])
@@ -173,10 +175,9 @@ def _settle_opened(turn: Turn, cycle: str) -> None:
         settle_cycle(turn, turn.definition.cycle_of[cycle])
 
 
-def _storm(turn: Turn, phase: str, processor: str) -> None:
+def _storm(turn: Turn, processor: str) -> None:
     rules = turn.definition.alerts
-    found = (turn.state.work.get(f"{cycle.name}/{phase}/{processor}") for cycle in turn.definition.cycles)
-    if sum([len(work.run_seconds) for work in found if work is not None]) <= rules.run_storm_runs:
+    if sum([len(work.run_seconds) for work in _in_cycles(turn, processor)]) <= rules.run_storm_runs:
         return
     runs = runs_within(turn, processor, timedelta(minutes=rules.run_storm_minutes))
     if runs > rules.run_storm_runs:

@@ -366,33 +366,30 @@ class Definition(Spec, frozen=True, kw_only=True):
         return found
 
     @cached_property
-    def _cycle_choice(self) -> dict[tuple[str, str], str | None]:
-        choice: dict[tuple[str, str], str | None] = {}
-        for phase in self.phases:
-            able = {cycle.received: cycle.name for cycle in self.cycles if phase.name in cycle.phases}
-            for place, received in enumerate(RECEIVED):
-                ranked = (*RECEIVED[place:], *reversed(RECEIVED[:place]))
-                choice[phase.name, received] = next((able[name] for name in ranked if name in able), None)
-        return choice
+    def work_keys(self) -> dict[str, tuple[str, ...]]:
+        """Under which keys the state of a date keeps the work of each processor, one for each cycle."""
+        return {
+            processor.name: tuple(f"{cycle.name}/{processor.phase}/{processor.name}" for cycle in self.cycles)
+            for processor in self.processors
+        }
 
     @cached_property
-    def _later_cycles(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        later: dict[tuple[str, str], tuple[str, ...]] = {}
+    def _cycles_for(self) -> dict[tuple[str, str], tuple[tuple[str, ...], str | None]]:
+        found: dict[tuple[str, str], tuple[tuple[str, ...], str | None]] = {}
         for phase in self.phases:
             able = {cycle.received: cycle.name for cycle in self.cycles if phase.name in cycle.phases}
             for place, received in enumerate(RECEIVED):
-                later[phase.name, received] = tuple(able[r] for r in reversed(RECEIVED[place + 1 :]) if r in able)
-        return later
+                later = tuple(able[name] for name in reversed(RECEIVED[place + 1 :]) if name in able)
+                ranked = (*RECEIVED[place:], *reversed(RECEIVED[:place]))
+                found[phase.name, received] = later, next((able[name] for name in ranked if name in able), None)
+        return found
 
-    def later_cycles(self, phase: str, received: str) -> tuple[str, ...]:
-        """The cycles of `phase` whose messages are received after those received `received`, the latest first."""
-        return self._later_cycles.get((phase, received), ())
-
-    def cycle_for(self, phase: str, received: str) -> str | None:
-        """The cycle a message of `phase` belongs to when received `before`, `on` or `after` its game date: the one of
-        that time if its chain has the phase, else the next later one, else the one before (raw loads on the day itself
-        are the overnight cycle's; a prediction after the games is the same-day cycle's)."""
-        return self._cycle_choice.get((phase, received))
+    def cycles_for(self, phase: str, received: str) -> tuple[tuple[str, ...], str | None]:
+        """The cycles a message of `phase` may belong to when received `before`, `on` or `after` its game date. First
+        those of later times, the latest first: it is of one that has opened already. Else it is of the second: the one
+        of that time if its chain has the phase, else the next later one, else the one before (raw loads on the day
+        itself are the overnight cycle's; a prediction after the games is the same-day cycle's)."""
+        return self._cycles_for.get((phase, received), ((), None))
 
 
 def decode_definition(content: bytes | str) -> Definition:

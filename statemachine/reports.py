@@ -17,12 +17,15 @@ from statemachine.state import DateState, has_no_games
 
 def reports(before: DateState, events: Sequence[Event], after: DateState, stream: str) -> list[Fact]:
     """What `events`, a turn that led from `before` to `after`, tell the sport, whose stream is `stream`."""
-    if len(events) == 1 and after.unmapped is before.unmapped and after.games is before.games:
-        return []  # the common case: a run reported, and nothing followed
     found = [_fact(stream, event, 0, said, event.recorded_at) for event, said in _of_heals(after.game_date, events)]
     last = events[-1]
     said = [*_of_names(before, events, after), *_of_date(before, after)]
     return found + [_fact(stream, last, number, data, last.recorded_at) for number, data in enumerate(said, 1)]
+
+
+def says_nothing(before: DateState, events: Sequence[Event], after: DateState) -> bool:
+    """True for the usual turn, of which there is nothing to report: a run said something, and nothing followed."""
+    return len(events) == 1 and after.unmapped is before.unmapped and after.games is before.games
 
 
 def _of_heals(game_date: str, events: Sequence[Event]) -> Iterator[tuple[Event, Input]]:

@@ -8,6 +8,7 @@ end (the ids of all past inputs) is the store's, which refuses a second event wi
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
@@ -197,7 +198,12 @@ class DateState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     @property
     def game_date(self) -> str:
         """The game date, `YYYY-MM-DD`, from the stream's name."""
-        return self.stream.split("/", 2)[1]
+        return _game_date(self.stream)
+
+
+@lru_cache(maxsize=4096)
+def _game_date(stream: str) -> str:
+    return stream.split("/", 2)[1]  # asked for several times by each decision, and there are few
 
 
 def is_expected(state: DateState, game: Game) -> bool:

@@ -18,13 +18,14 @@ from statemachine.breaker import BreakerState
 from statemachine.control import ControlState
 from statemachine.definition import Definition
 from statemachine.pulse import PulseState
-from statemachine.reports import reports
+from statemachine.reports import reports, says_nothing
 from statemachine.state import DateState
 from statemachine.turn import S
 
 
 class Decider(msgspec.Struct, Generic[S], frozen=True):
-    """The pure rules of one kind of stream."""
+    """The pure rules of one kind of stream. `follow_ups` is what a turn, its events between the states before and
+    after, means for other streams: a pulse tells its date what it concluded, a date tells its sport."""
 
     kind: str
     state_type: type[S]
@@ -33,6 +34,7 @@ class Decider(msgspec.Struct, Generic[S], frozen=True):
     decide: Callable[[S, Fact, datetime, Definition], list[Event]]
     decide_and_fold: Callable[[S, Fact, datetime, Definition], tuple[list[Event], S]]
     deadlines: Callable[[S, Definition], Sequence[tuple[datetime, str]]]
+    follow_ups: Callable[[S, Sequence[Event], S], list[Fact]]
 
     def decode(self, state: bytes) -> S:
         """The state in its canonical bytes. Raises msgspec.ValidationError."""
@@ -44,17 +46,59 @@ class Decider(msgspec.Struct, Generic[S], frozen=True):
         return ahead[0][0] if ahead else None
 
 
+def control_stream(sport: str) -> str:
+    """The name of a sport's control stream."""
+    return f"{sport}/control"
+
+
+def date_stream(sport: str, game_date: str) -> str:
+    """The name of a game date's stream."""
+    return f"{sport}/{game_date}"
+
+
+def breaker_stream(domain: str) -> str:
+    """The name of the stream of a domain's breaker; `domain` is host and port."""
+    return f"client/{domain}/breaker"
+
+
+def _told_to_sport(before: DateState, events: Sequence[Event], after: DateState) -> list[Fact]:
+    return [] if says_nothing(before, events, after) else reports(before, events, after, control_stream(after.sport))
+
+
+def _told_to_date(_before: PulseState, events: Sequence[Event], _after: PulseState) -> list[Fact]:
+    return [
+        Fact(
+            stream=event.stream.removesuffix("/pulse"),
+            id=derive_id(event.id, "follow-up"),
+            occurred_at=event.recorded_at,
+            correlation=event.correlation,
+            data=event.data,
+            actor="tipoff",
+        )
+        for event in events
+        if isinstance(event.data, PulseChanged)
+    ]
+
+
+def _told_to_nobody(_before: object, _events: Sequence[Event], _after: object) -> list[Fact]:
+    return []
+
+
 DATE = Decider(
-    "date", DateState, evolve.initial, evolve.evolve, decide.decide, decide.decide_and_fold, deadlines.deadlines
+    *("date", DateState, evolve.initial, evolve.evolve, decide.decide, decide.decide_and_fold, deadlines.deadlines),
+    _told_to_sport,
 )
-PULSE = Decider("pulse", PulseState, pulse.initial, pulse.evolve, pulse.decide, pulse.decide_and_fold, pulse.deadlines)
+PULSE = Decider(
+    *("pulse", PulseState, pulse.initial, pulse.evolve, pulse.decide, pulse.decide_and_fold, pulse.deadlines),
+    _told_to_date,
+)
 CONTROL = Decider(
     *("control", ControlState, control.initial, control.evolve, control.decide),
-    *(control.decide_and_fold, control.deadlines),
+    *(control.decide_and_fold, control.deadlines, _told_to_nobody),
 )
 BREAKER = Decider(
     *("breaker", BreakerState, breaker.initial, breaker.evolve, breaker.decide),
-    *(breaker.decide_and_fold, breaker.deadlines),
+    *(breaker.decide_and_fold, breaker.deadlines, _told_to_nobody),
 )
 
 State = DateState | PulseState | ControlState | BreakerState
@@ -82,21 +126,6 @@ def fold(stream: str, state: State, events: Iterable[Event]) -> State:
     return state
 
 
-def control_stream(sport: str) -> str:
-    """The name of a sport's control stream."""
-    return f"{sport}/control"
-
-
-def date_stream(sport: str, game_date: str) -> str:
-    """The name of a game date's stream."""
-    return f"{sport}/{game_date}"
-
-
-def breaker_stream(domain: str) -> str:
-    """The name of the stream of a domain's breaker; `domain` is host and port."""
-    return f"client/{domain}/breaker"
-
-
 def adoption(stream: str, version: int, definition: Definition, now: datetime) -> Fact:
     """The fact that `stream`, at `version`, goes on under `definition`."""
     return Fact(
@@ -105,25 +134,6 @@ def adoption(stream: str, version: int, definition: Definition, now: datetime) -
         occurred_at=now,
         correlation=definition.version,
         data=DefinitionAdopted(definition=definition.version),
-        actor="tipoff",
-    )
-
-
-def follow_ups(before: State, events: Sequence[Event], after: State) -> list[Fact]:
-    """What a turn on one stream means for others: a pulse tells its date what it concluded, a date tells its sport."""
-    if isinstance(before, DateState) and isinstance(after, DateState):
-        return reports(before, events, after, control_stream(after.sport))
-    return [_told_to_date(e) for e in events if isinstance(e.data, PulseChanged) and e.stream.endswith("/pulse")]
-
-
-def _told_to_date(event: Event) -> Fact:
-    assert isinstance(event.data, PulseChanged)
-    return Fact(
-        stream=event.stream.removesuffix("/pulse"),
-        id=derive_id(event.id, "follow-up"),
-        occurred_at=event.recorded_at,
-        correlation=event.correlation,
-        data=event.data,
         actor="tipoff",
     )
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from events.catalogue import BeatRecorded, CompletionRecorded, Event, PulseChanged, SchedulePublished
 from events.codec import derive_id
 from statemachine.pulse import RUNS_MAX, PulseState, deadlines
-from statemachine.streams import follow_ups
+from statemachine.streams import PULSE
 from tests.driving import PulseDriver, games, moment, nba
 from tests.scenes import (
     DATE,
@@ -407,7 +407,7 @@ def test_the_consequence_has_the_same_id_on_every_machine():
     )
 
     pulse = PulseState(stream=f"{DATE}/pulse")
-    told = follow_ups(pulse, [event], pulse)
+    told = PULSE.follow_ups(pulse, [event], pulse)
 
     assert [(fact.stream, fact.id, fact.data) for fact in told] == [(DATE, derive_id("e7", "follow-up"), data)]
     assert moment(PUBLISHED) < told[0].occurred_at

@@ -26,9 +26,9 @@ def test_what_is_known_was_stored_and_the_last_generation_is_known(batches, gene
         stored += batch
 
     latest = list(dict.fromkeys(reversed(stored)))[:generation]
-    assert all(id in recent for id in latest)
-    assert not any(f"never {id}" in recent for id in stored)
-    known = {id for id in stored if id in recent}
+    assert recent.among(latest) == set(latest)
+    assert not recent.among([f"never {id}" for id in stored])
+    known = recent.among(stored)
     assert len(known) < 2 * generation + 2 * max((len(batch) for batch in batches), default=1)
 
 
