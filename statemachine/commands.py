@@ -75,7 +75,7 @@ def trigger_phase(turn: Turn, cycle: str, step: Step, previous: Step | None, *, 
         for target in values["expected"] if fan_out else ("",):
             turn.emit(
                 CommandRequested(
-                    command_id=derive_id("trigger", stream, cycle, step.phase, spec.topic, target, retries),
+                    command_id=derive_id("trigger", stream, cycle, step.phase, spec.topic, target, str(retries)),
                     kind="trigger",
                     topic=spec.topic,
                     payload=fill(spec.payload, {**values, "target": target}),

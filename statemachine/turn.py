@@ -82,7 +82,7 @@ class Working(Struct, Generic[S]):
             event = Event(
                 stream=state.stream,
                 version=state.version + 1,
-                id=derive_id(fact.id, index),
+                id=derive_id(fact.id, str(index)),
                 occurred_at=now,
                 recorded_at=now,
                 correlation=fact.correlation,

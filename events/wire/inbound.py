@@ -95,7 +95,7 @@ class Inbound(Struct, kw_only=True, gc=False):
         """A fact of this message. One without a business key gets the transport's id (design 4)."""
         if fact_id is None:
             here, identity = self.delivery, self.identity
-            said = ("message", here.topic, here.message_id, self.index) if identity is None else identity
+            said = ("message", here.topic, here.message_id, str(self.index)) if identity is None else identity
             fact_id = derive_id(*said)
         return Fact(stream=stream, id=fact_id, occurred_at=occurred_at, correlation=correlation, data=data)
 

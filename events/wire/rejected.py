@@ -52,7 +52,7 @@ def rejected(delivery: Delivery, rejection: Rejection, *, sport: str | None, ind
     }
     return Fact(
         stream=f"{sport or 'unknown'}/control",
-        id=derive_id("message", delivery.topic, delivery.message_id, index),
+        id=derive_id("message", delivery.topic, delivery.message_id, str(index)),
         occurred_at=delivery.published_at,
         correlation=delivery.message_id[:NAME_CHARS_MAX],
         data=MessageRejected(
