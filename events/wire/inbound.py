@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from events.catalogue import Fact, Input
 from events.codec import derive_id
-from events.wire.dates import SaidDate, calendar_date, take_date
+from events.wire.dates import DATE_KEYS, SaidDate, calendar_date, take_date
 from events.wire.delivery import Delivery
 from events.wire.instants import AHEAD_MAX, NOTED_KEYS, note, take_instant
 from events.wire.names import text_of
@@ -60,12 +60,16 @@ class Inbound(Struct, kw_only=True, gc=False):
 
     def take_date(self) -> SaidDate:
         """The game date and its basis. Raises Rejection."""
-        said = self.body.get("game_date")
-        day = calendar_date(said)
-        if day is not None and day == said:
-            del self.body["game_date"]
-            return day, "game_date"
-        return take_date(self.body, self.delivery.published_at, self.zone, self.delivery.attributes)
+        body = self.body
+        for key in DATE_KEYS:
+            said = body.get(key)
+            if said is not None:
+                day = calendar_date(said)
+                if day is not None and day == said:
+                    del body[key]
+                    return day, key
+                break
+        return take_date(body, self.delivery.published_at, self.zone, self.delivery.attributes)
 
     def take_instant(self, keys: tuple[str, ...] = NOTED_KEYS, key: str = "timestamp") -> datetime:
         """When it happened, by the envelope, else by `key`, else by `keys`, else by the broker."""
@@ -94,9 +98,10 @@ class Inbound(Struct, kw_only=True, gc=False):
     ) -> Fact:
         """A fact of this message. One without a business key gets the transport's id (design 4)."""
         if fact_id is None:
-            here, identity = self.delivery, self.identity
-            said = ("message", here.topic, here.message_id, str(self.index)) if identity is None else identity
-            fact_id = derive_id(*said)
+            identity = self.identity
+            if identity is None:
+                identity = ("message", self.delivery.topic, self.delivery.message_id, str(self.index))
+            fact_id = derive_id(*identity)
         return Fact(stream=stream, id=fact_id, occurred_at=occurred_at, correlation=correlation, data=data)
 
 

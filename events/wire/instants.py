@@ -49,12 +49,14 @@ def take_instant(
 ) -> datetime | None:
     """When it happened: what stands under `key`, else under the first of `keys` that says something, else None. What
     was used leaves `body`; what could not be read stays there, flagged `bad_timestamp`."""
-    if body.get(key) is None:
+    said = body.get(key)
+    if said is None:
         said_under = [key for key in keys if body.get(key) is not None]
         if not said_under:
             return None
         key = said_under[0]
-    found = instant(body[key], flags)
+        said = body[key]
+    found = instant(said, flags)
     if found is None:
         note(flags, "bad_timestamp")
     else:

@@ -51,10 +51,12 @@ def take_name(body: dict[str, Any]) -> str:
     Rejection `no_processor`."""
     for key in NAME_KEYS:
         said = body.get(key)
-        if said is None or (type(said) is str and said in ABSENT):
+        if said is None:
             continue
         if type(said) is not str or len(said) > PROCESSOR_CHARS_MAX:
             break
+        if said in ABSENT:
+            continue
         if key == "output_table":  # stays: it is the table that was written, too
             return said.rpartition(".")[2] or said
         del body[key]

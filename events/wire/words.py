@@ -93,7 +93,9 @@ def status_of(said: Any) -> Status | None:
 
 def is_running(said: Any) -> bool:
     """True where a status word says that the run goes on."""
-    return type(said) is str and len(said) <= WORD_CHARS_MAX and folded(said) in RUNNING_WORDS
+    if type(said) is not str:
+        return False
+    return said in RUNNING_WORDS or (len(said) <= WORD_CHARS_MAX and folded(said) in RUNNING_WORDS)
 
 
 def next_phase(phase: str | None) -> str | None:
