@@ -360,7 +360,7 @@ INPUTS: tuple[type[Struct], ...] = Input.__args__
 DECISIONS: tuple[type[Struct], ...] = Decision.__args__
 
 
-class Fact(Struct, frozen=True, kw_only=True):
+class Fact(Struct, frozen=True, kw_only=True, gc=False):
     """An input on its way in: what was said, by whom, about which stream; not yet stored. `id` is deterministic, so the
     same message makes the same fact however often it is delivered."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 
-class Said(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Said(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What every input that came as a message keeps beside its own fields: the shape it came in (`wire_format`), where
     its date came from (`date_basis`: the key, or `target_date=yesterday` for a word that was resolved), contradictions
     and oddities inside the message (`flags`), and all else it said (`extra`)."""

@@ -16,9 +16,9 @@ from events.wire.body import decoded
 from events.wire.delivery import Delivery, Unreadable, from_line, from_push
 from events.wire.inbound import Inbound
 from events.wire.rejected import STORED_BYTES_MAX, Rejection, rejected, rejected_line
-from events.wire.routing import Routing, sport_of_topic, take_sport
+from events.wire.routing import Routing, about_topic, take_sport
 from events.wire.sizes import EVENT_BYTES_MAX, MESSAGE_BYTES_MAX, SURELY_FIT_BYTES, check_fit, check_size
-from events.wire.topics import TOPIC_CHARS_MAX, topic_says
+from events.wire.topics import TOPIC_CHARS_MAX
 
 __all__ = [
     "EVENT_BYTES_MAX",
@@ -53,13 +53,14 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
             event = native.cloud_event(body, attributes)
             body = event.data
         flags: list[str] = []
-        sport = take_sport(body, topic, routing, flags)
+        says, by_topic = about_topic(topic, routing)
+        sport = take_sport(body, by_topic, routing, flags)
         inbound = Inbound(
             delivery=delivery,
             received_at=received_at,
             routing=routing,
             sport=sport,
-            says=topic_says(topic),
+            says=says,
             body=body,
             flags=flags,
             around={"attributes": attributes} if attributes and data else None,
@@ -72,5 +73,5 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
         if not delivery.data and rejection.code in _PROBE_CODES:
             return []
         if sport is None and rejection.code != "unknown_sport":
-            sport = sport_of_topic(topic, routing)
+            _, sport = about_topic(topic, routing)
         return [rejected(delivery, rejection, sport=sport)]

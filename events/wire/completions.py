@@ -37,7 +37,6 @@ _COMPLETION_NUMBERS = (
 def completion(
     inbound: Inbound,
     wire_format: str,
-    *,
     phase: str | None = None,
     said_date: SaidDate | None = None,
 ) -> Fact:
@@ -85,7 +84,7 @@ def completion(
         date_basis=basis,
         extra=inbound.rest() if inbound.around else body,
     )
-    return inbound.fact(stream, data, occurred_at=occurred_at, correlation=correlation, fact_id=fact_id)
+    return inbound.fact(stream, data, occurred_at, correlation, fact_id)
 
 
 def started(inbound: Inbound, wire_format: str, phase: str, published_name: str, said_date: SaidDate) -> Fact:
@@ -105,7 +104,7 @@ def started(inbound: Inbound, wire_format: str, phase: str, published_name: str,
         flags=tuple(inbound.flags),
         extra=inbound.rest(),
     )
-    return inbound.fact(stream, data, occurred_at=occurred_at, correlation=correlation, fact_id=fact_id)
+    return inbound.fact(stream, data, occurred_at, correlation, fact_id)
 
 
 def take_phase(inbound: Inbound, fallback: str | None) -> str:

@@ -23,7 +23,7 @@ OUR_SUBSCRIPTIONS = "tipoff-"
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
+class Delivery(Struct, frozen=True, kw_only=True, gc=False):
     """One message as delivered. `published_at` is the broker's instant (UTC); empty `data` is a probe."""
 
     topic: str
@@ -48,7 +48,7 @@ _NOTHING = Raw()
 """Where `json` is not said at all, as nearly always; to look into it costs more than to see that."""
 
 
-class _Message(Struct):
+class _Message(Struct, gc=False):
     camel_id: str | None = field(name="messageId", default=None)
     snake_id: str | None = field(name="message_id", default=None)
     camel_time: Instant | None = field(name="publishTime", default=None)
@@ -58,12 +58,12 @@ class _Message(Struct):
     json: Raw = _NOTHING
 
 
-class _Line(Struct):
+class _Line(Struct, gc=False):
     topic: str
     message: _Message
 
 
-class _Push(Struct):
+class _Push(Struct, gc=False):
     message: _Message
     subscription: str = ""
 

@@ -20,17 +20,18 @@ from events.wire.instants import BEAT_KEYS, instant, note
 from events.wire.names import take_name, take_run
 from events.wire.observations import observation
 from events.wire.rejected import Rejection, rejected, shown
+from events.wire.topics import TopicSays
 from events.wire.words import is_running, next_phase, phase_of, status_of
 
 ENTRIES_MAX = 200
 """Processors that one completion document may name; the largest list upstream ever had is 21."""
 
 
-def is_completion_document(inbound: Inbound) -> bool:
+def is_completion_document(body: dict[str, Any], says: TopicSays) -> bool:
     """True for the document of a phase and date, by its collection or by its own keys."""
-    body = inbound.body
-    marked = "_completed_count" in body or "_triggered" in body or "_first_completion_at" in body
-    return marked or inbound.says.kind == "document"
+    if says.kind == "document":
+        return True
+    return "_completed_count" in body or "_triggered" in body or "_first_completion_at" in body
 
 
 def completion_document(inbound: Inbound) -> list[Fact]:
@@ -95,7 +96,7 @@ def heartbeat(inbound: Inbound, wire_format: str = "heartbeat") -> Fact:
     name = take_name(body)
     run = take_run(body)
     ended = _take_ended(body)
-    phase = phase_of(body.get("phase"))
+    phase = phase_of(body["phase"]) if "phase" in body else None
     if phase is not None:
         del body["phase"]
     beat_at = inbound.take_instant(BEAT_KEYS, "last_heartbeat")
@@ -117,7 +118,7 @@ def heartbeat(inbound: Inbound, wire_format: str = "heartbeat") -> Fact:
         extra=inbound.rest(),
     )
     stream = f"{inbound.sport}/{game_date}/pulse"
-    return inbound.fact(stream, data, occurred_at=beat_at, correlation=correlation)
+    return inbound.fact(stream, data, beat_at, correlation)
 
 
 def _take_ended(body: dict[str, Any]) -> Status | None:

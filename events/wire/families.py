@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from events.catalogue import Fact
-from events.wire import documents, observations, rows
+from events.wire import observations, rows
 from events.wire.completions import completion
+from events.wire.documents import completion_document, heartbeat, is_completion_document
 from events.wire.inbound import Inbound
 from events.wire.names import NAME_KEYS
+from events.wire.observations import progress
 from events.wire.rejected import Rejection
 
 KEYS_SHOWN_MAX = 12
@@ -27,16 +29,16 @@ def facts(inbound: Inbound) -> list[Fact]:
     body = inbound.body
     if "processor_name" in body and "phase" in body and "status" in body and _is_v2(body):
         return [completion(inbound, "v2")]
-    if documents.is_completion_document(inbound):
-        return documents.completion_document(inbound)
+    if is_completion_document(body, inbound.says):
+        return completion_document(inbound)
     if "last_heartbeat" in body:
-        return [documents.heartbeat(inbound)]
+        return [heartbeat(inbound)]
     if "original_date" in body:
         return rows.postponement(inbound)
     if "action" in body and ("workflow_name" in body or "workflow" in body):
         return [rows.workflow_decision(inbound)]
     if "player_lookup" in body:
-        return [observations.progress(inbound)]
+        return [progress(inbound)]
     if "published" in body and "batch_id" in body:
         return [observations.reply(inbound)]
     row = rows.ledger_row(inbound)

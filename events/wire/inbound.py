@@ -94,7 +94,7 @@ class Inbound(Struct, kw_only=True, gc=False):
         return self.body
 
     def fact(
-        self, stream: str, data: Input, *, occurred_at: datetime, correlation: str, fact_id: str | None = None
+        self, stream: str, data: Input, occurred_at: datetime, correlation: str, fact_id: str | None = None
     ) -> Fact:
         """A fact of this message. One without a business key gets the transport's id (design 4)."""
         if fact_id is None:

@@ -161,7 +161,7 @@ def _schedule(event: CloudEvent, inbound: Inbound) -> Fact:
         flags=tuple(inbound.flags),
         extra=inbound.rest(),
     )
-    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
 
 
 _GAME_STATUS: dict[str, GameStatus] = {status: status for status in get_args(GameStatus)}
@@ -194,7 +194,7 @@ def _measures(event: CloudEvent, inbound: Inbound) -> Fact:
         flags=tuple(inbound.flags),
         extra=inbound.rest(),
     )
-    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
 
 
 def _measure(said: dict[str, Any]) -> Measure:

@@ -52,7 +52,7 @@ def observation(
         flags=tuple(inbound.flags),
         extra=inbound.rest(),
     )
-    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
 
 
 def is_request(inbound: Inbound) -> bool:
@@ -143,4 +143,4 @@ def progress(inbound: Inbound) -> Fact:
         flags=tuple(inbound.flags),
         extra=inbound.rest(),
     )
-    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at=occurred_at, correlation=correlation)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from events.wire.rejected import Rejection, shown
-from events.wire.topics import topic_says
+from events.wire.topics import TopicSays, topic_says
 
 _DATASET_KEYS = ("output_dataset", "output_table", "source_table", "analytics_table")
 
@@ -24,9 +24,15 @@ class Routing(Struct, frozen=True, eq=False):
 
 
 @lru_cache(maxsize=1024)
-def sport_of_topic(topic: str, routing: Routing) -> str | None:
-    """The known sport that the topic names or is mapped to; None where it names none, or one that is not known."""
-    says, zones = topic_says(topic), routing.zones
+def about_topic(topic: str, routing: Routing) -> tuple[TopicSays, str | None]:
+    """What the name of a topic says, and the known sport that it names or is mapped to; None where it names none, or
+    one that is not known."""
+    says = topic_says(topic)
+    return says, _sport_of_topic(says, routing)
+
+
+def _sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
+    zones = routing.zones
     if says.words and says.words[0] in zones:
         return says.words[0]
     for name in says.names:
@@ -36,9 +42,9 @@ def sport_of_topic(topic: str, routing: Routing) -> str | None:
     return next((word for word in says.words if word in zones), None)
 
 
-def take_sport(body: dict[str, Any], topic: str, routing: Routing, flags: list[str]) -> str:
+def take_sport(body: dict[str, Any], by_topic: str | None, routing: Routing, flags: list[str]) -> str:
     """The sport of a message; `sport` leaves `body`. Notes `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
-    said, by_topic = body.get("sport"), sport_of_topic(topic, routing)
+    said = body.get("sport")
     if said is None and by_topic is not None:
         return by_topic
     sport = _sport_of_dataset(body, routing) if said is None else _known(said, routing)

@@ -52,7 +52,7 @@ def workflow_decision(inbound: Inbound, wire_format: str = "workflow_decision") 
         flags=tuple(inbound.flags),
         extra=inbound.rest(),
     )
-    return inbound.fact(f"{inbound.sport}/control", data, occurred_at=occurred_at, correlation=correlation)
+    return inbound.fact(f"{inbound.sport}/control", data, occurred_at, correlation)
 
 
 def _take_workflow(body: dict[str, Any]) -> str | None:
@@ -100,7 +100,7 @@ def postponement(inbound: Inbound) -> list[Fact]:
             flags=tuple(inbound.flags),
             extra=part.rest(),
         )
-        facts.append(part.fact(f"{inbound.sport}/{day}", data, occurred_at=occurred_at, correlation=correlation))
+        facts.append(part.fact(f"{inbound.sport}/{day}", data, occurred_at, correlation))
     return facts
 
 

@@ -8,7 +8,6 @@ completions on it: a subscription such as `nba-phase3-analytics-sub` names its r
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from itertools import pairwise
 
 from msgspec import Struct
@@ -34,7 +33,6 @@ class TopicSays(Struct, frozen=True, kw_only=True):
     document: str = ""
 
 
-@lru_cache(maxsize=1024)
 def topic_says(topic: str) -> TopicSays:
     """Everything that follows from the name of a topic."""
     short = topic.rpartition("/topics/")[2]
