@@ -12,7 +12,7 @@ from events.wire.rejected import Rejection, shown
 NESTING_MAX = 64
 """Levels of nesting in a message; a deeper one could be decoded here and not be stored inside an event."""
 
-_BRACKET = ord("[")
+_BRACE, _BRACKET = ord("{"), ord("[")
 
 _decode = msgspec.json.Decoder().decode
 
@@ -27,8 +27,9 @@ def decoded(data: bytes) -> dict[str, Any]:
     if type(body) is not dict:
         raise Rejection("not_object", f"the message is {shown(body)}: send one JSON object")
     # Brackets bound the depth, and counting them is cheaper than walking every message; to look for one is cheaper yet.
-    brackets = data.count(b"{") + (data.count(b"[") if _BRACKET in data else 0)
-    if brackets > NESTING_MAX and _is_deep(body):
+    braces = data.count(b"{") if _BRACE in data[1:] else 1
+    brackets = data.count(b"[") if _BRACKET in data else 0
+    if braces + brackets > NESTING_MAX and _is_deep(body):
         raise Rejection("not_json", f"nested deeper than {NESTING_MAX} levels: flatten the message")
     return body
 

@@ -64,11 +64,10 @@ class Inbound(Struct, kw_only=True, gc=False):
         for key in DATE_KEYS:
             said = body.get(key)
             if said is not None:
-                day = calendar_date(said)
-                if day is not None and day == said:
-                    del body[key]
-                    return day, key
-                break
+                if calendar_date(said) != said:
+                    break
+                del body[key]
+                return said, key
         return take_date(body, self.delivery.published_at, self.zone, self.delivery.attributes)
 
     def take_instant(self, keys: tuple[str, ...] = NOTED_KEYS, key: str = "timestamp") -> datetime:
@@ -98,10 +97,11 @@ class Inbound(Struct, kw_only=True, gc=False):
     ) -> Fact:
         """A fact of this message. One without a business key gets the transport's id (design 4)."""
         if fact_id is None:
-            identity = self.identity
+            here, identity = self.delivery, self.identity
             if identity is None:
-                identity = ("message", self.delivery.topic, self.delivery.message_id, str(self.index))
-            fact_id = derive_id(*identity)
+                fact_id = derive_id("message", here.topic, here.message_id, str(self.index))
+            else:
+                fact_id = derive_id(*identity)
         return Fact(stream=stream, id=fact_id, occurred_at=occurred_at, correlation=correlation, data=data)
 
 

@@ -31,8 +31,6 @@ SPECVERSION = "1.0"
 PROBLEMS_MAX = 50
 """Problems that one rejection spells out; the rest is counted."""
 
-_CONTENT_TYPES = ("content-type", "Content-Type")
-
 
 class CloudEvent(Struct, kw_only=True):
     """A native message, whichever mode it came in. `context` are its attributes but for those that the event itself
@@ -53,7 +51,8 @@ def is_binary(attributes: dict[str, str]) -> bool:
 
 
 def _is_structured(attributes: dict[str, str]) -> bool:
-    return any(attributes.get(key, "").startswith(STRUCTURED) for key in _CONTENT_TYPES)
+    said, capitalised = attributes.get("content-type", ""), attributes.get("Content-Type", "")
+    return said.startswith(STRUCTURED) or capitalised.startswith(STRUCTURED)
 
 
 def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
@@ -70,26 +69,29 @@ def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
             else:
                 others[key] = said
         data, wrong, prefix = body, [], "ce-"
-    taken: dict[str, Any] = {key: context.get(key) for key in ("id", "source", "type", "time", "specversion")}
-    for key in ("id", "source", "type"):
-        if type(taken[key]) is not str or not taken[key]:
+    event_id: Any = context.get("id")
+    source: Any = context.get("source")
+    kind: Any = context.get("type")
+    for key, given in (("id", event_id), ("source", source), ("type", kind)):
+        if type(given) is not str or not given:
             wrong.append(f"`{prefix}{key}` is missing")
-    if taken["specversion"] != SPECVERSION:
-        wrong.append(f"`{prefix}specversion` is {shown(taken['specversion'])}: give {SPECVERSION}")
-    fields = FIELDS.get(taken["type"]) if type(taken["type"]) is str else None
+    version = context.get("specversion")
+    if version != SPECVERSION:
+        wrong.append(f"`{prefix}specversion` is {shown(version)}: give {SPECVERSION}")
+    fields = FIELDS.get(kind) if type(kind) is str else None
     if fields is not None:
         wrong += problems(data, fields)
-    elif taken["type"]:
-        wrong.append(f"`{prefix}type` is {shown(taken['type'])}: give one of {', '.join(FIELDS)}")
+    elif kind:
+        wrong.append(f"`{prefix}type` is {shown(kind)}: give one of {', '.join(FIELDS)}")
     if wrong:
         more = f"; and {len(wrong) - PROBLEMS_MAX} more" if len(wrong) > PROBLEMS_MAX else ""
         raise Rejection("bad_native", "; ".join(wrong[:PROBLEMS_MAX]) + more)
     del context["type"], context["specversion"]
     return CloudEvent(
-        id=taken["id"],
-        source=taken["source"],
-        type=taken["type"],
-        time=taken["time"],
+        id=event_id,
+        source=source,
+        type=kind,
+        time=context.get("time"),
         data=data,
         context=context,
         others=others,

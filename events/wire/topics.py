@@ -22,31 +22,34 @@ _HEAL_WORDS = frozenset({"fallback", "backfill", "scraper", "gaps", "heal", "pro
 
 class TopicSays(Struct, frozen=True, kw_only=True):
     """`names` are the entries of `Routing.topics` that speak for this topic, the exact one first. `kind` is `complete`,
-    `trigger`, `heal`, `document` or empty. `phase` is the one the topic names: completed, started or repaired;
-    `ended_phase` is set only where it is that of the completions on the topic. `document` is the name of one."""
+    `trigger`, `heal`, `document` or empty. `ended_phase` is set only where the phase that the topic names is that of
+    the completions on it. `document` is the name of one."""
 
     words: tuple[str, ...]
     names: tuple[str, ...]
     kind: str
-    phase: str | None
     ended_phase: str | None
     document: str = ""
+
+    @property
+    def phase(self) -> str | None:
+        """The phase that the topic names: completed, started or repaired."""
+        return _phase(self.words)
 
 
 def topic_says(topic: str) -> TopicSays:
     """Everything that follows from the name of a topic."""
     short = topic.rpartition("/topics/")[2]
-    words = tuple(word.lower() for word in _WORD.findall(short))
+    words = tuple([word.lower() for word in _WORD.findall(short)])
     folder, _, document = short.partition("/")
     scheme, _, collection = folder.partition(":")
     names = tuple(dict.fromkeys((topic, short, folder, f"{scheme}:")))
-    kind, phase = _kind(words, scheme, collection), _phase(words)
+    kind = _kind(words, scheme, collection)
     return TopicSays(
         words=words,
         names=names,
         kind=kind,
-        phase=phase,
-        ended_phase=phase if kind in {"complete", "document"} else None,
+        ended_phase=_phase(words) if kind in {"complete", "document"} else None,
         document=document if scheme == "firestore" else "",
     )
 
