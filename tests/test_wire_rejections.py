@@ -7,6 +7,8 @@ from base64 import b64decode
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from events.catalogue import CompletionRecorded, Event
 from events.codec import encode
@@ -149,6 +151,19 @@ def test_nesting_beyond_what_can_be_stored_is_refused(opening: bytes, levels: in
     data = opening * levels + b"1" + closing * levels
 
     assert rejection(b'{"deep":' + data + b"}").code == "not_json"
+
+
+@given(st.lists(st.sampled_from(["[]", "{}"]), min_size=60, max_size=66), st.sampled_from(["", " ", "\n\t"]))
+def test_a_message_is_refused_from_65_levels_on_whatever_nests_them(nests: list[str], blank: str) -> None:
+    inside = "1"
+    for nest in nests:
+        inside = f"[{inside}]" if nest == "[]" else f'{{"a":{inside}}}'
+    data = blank + json.dumps(v2(deep="?")).replace('"?"', inside)
+
+    found = fact(data.encode())
+
+    levels = 1 + len(nests)
+    assert isinstance(found.data, CompletionRecorded) is (levels <= 64)
 
 
 def test_nesting_within_the_limit_is_kept_and_stored() -> None:
