@@ -146,7 +146,9 @@ def operator_fact(stream: str, version: int, data: OperatorActed, actor: str, no
     the same version at the same instant is the same fact."""
     return Fact(
         stream=stream,
-        id=derive_id("operator", stream, version, actor, data.command, data.target, data.reason, now.isoformat()),
+        id=derive_id(
+            "operator", stream, str(version), actor, data.command, str(data.target), data.reason, now.isoformat()
+        ),
         occurred_at=now,
         correlation=f"operator:{actor}",
         data=data,

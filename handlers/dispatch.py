@@ -106,7 +106,7 @@ def learned(pending: Pending, answer: Answer, now: datetime) -> list[Fact]:
         key = ("refused" if permanent else "failed", str(answer))
     told = Fact(
         stream=pending.stream,
-        id=derive_id("answer", command.command_id, command.attempt, *key),
+        id=derive_id("answer", command.command_id, str(command.attempt), *key),
         occurred_at=now,
         correlation=command.command_id,
         data=data,

@@ -137,7 +137,7 @@ def _fact(state: DateState, said: SchedulePublished, now: datetime) -> Fact:
     place = "older" if older else state.version
     return Fact(
         stream=state.stream,
-        id=derive_id("season", state.stream, place, encode(said).decode()),
+        id=derive_id("season", state.stream, str(place), encode(said).decode()),
         occurred_at=said.as_of or now,
         correlation=SOURCE,
         data=said,

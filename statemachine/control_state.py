@@ -168,4 +168,4 @@ def _paged(state: ControlState, command_id: str, **changes: object) -> dict[str,
 
 def page_id(state: ControlState, key: str, alert: Alert) -> str:
     """The id of the command that pages for the episode at its severity."""
-    return derive_id("alert", state.stream, key, alert.severity, alert.raised_at)
+    return derive_id("alert", state.stream, key, alert.severity, str(alert.raised_at))

@@ -184,7 +184,7 @@ def _request(turn: Turn, asked: Request) -> None:
 def command_for(turn: Turn, asked: Request) -> CommandRequested:
     """The command that asks for a repair."""
     return CommandRequested(
-        command_id=derive_id("heal", turn.state.stream, asked.component, asked.attempt),
+        command_id=derive_id("heal", turn.state.stream, asked.component, str(asked.attempt)),
         kind="heal",
         topic=asked.heal.command.topic,
         payload=fill(asked.heal.command.payload, _values(turn, asked)),

@@ -63,7 +63,7 @@ def reminder(alert: Alert, *, stream: str, key: str, game_date: str) -> tuple[Al
 
 def reminder_id(stream: str, key: str, alert: Alert) -> str:
     """The id of the command that tells the last reminder of the episode."""
-    return derive_id("reminder", stream, key, alert.severity, opened_at(alert), alert.reminders)
+    return derive_id("reminder", stream, key, alert.severity, str(opened_at(alert)), str(alert.reminders))
 
 
 # --- what the fold makes of it ------------------------------------------------------------------------------------

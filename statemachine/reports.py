@@ -59,7 +59,7 @@ def _expects(state: DateState) -> bool | None:
 def _fact(stream: str, event: Event, number: int, data: Input, at: datetime) -> Fact:
     return Fact(
         stream=stream,
-        id=derive_id(event.id, "report", number),
+        id=derive_id(event.id, "report", str(number)),
         occurred_at=at,
         correlation=event.correlation,
         data=data,

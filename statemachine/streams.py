@@ -130,7 +130,7 @@ def adoption(stream: str, version: int, definition: Definition, now: datetime) -
     """The fact that `stream`, at `version`, goes on under `definition`."""
     return Fact(
         stream=stream,
-        id=derive_id("definition", stream, version, definition.version),
+        id=derive_id("definition", stream, str(version), definition.version),
         occurred_at=now,
         correlation=definition.version,
         data=DefinitionAdopted(definition=definition.version),

@@ -230,7 +230,7 @@ def evaluations_on(day: date, *outcomes: Verdict) -> list[Event]:
         Event(
             stream=f"nba/{day}",
             version=version,
-            id=derive_id(day, version),
+            id=derive_id(str(day), str(version)),
             occurred_at=minutes(version),
             recorded_at=minutes(version),
             correlation="c",

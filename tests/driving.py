@@ -101,7 +101,7 @@ class Recording(Generic[S]):
             self._take(adoption(self.stream, self.state.version, self.definition, now), now)
         fact = Fact(
             stream=self.stream,
-            id=id or derive_id("driven", self.stream, len(self.facts)),
+            id=id or derive_id("driven", self.stream, str(len(self.facts))),
             occurred_at=now,
             correlation="driven",
             data=data,

@@ -373,7 +373,7 @@ def histories(draw: Any, definition: Definition, *, bends_max: int = 16) -> Hist
     tips = tuple(draw(st.lists(st.sampled_from(TIPS), min_size=1, max_size=4)))
     played = games(game_date, tips) if draw(st.integers(0, 9)) else ()
     line = [
-        Happening(at=at, data=data, id=derive_id("said", index))
+        Happening(at=at, data=data, id=derive_id("said", str(index)))
         for index, (at, data) in enumerate(good_day(definition, game_date, played))
     ]
     counting = _count_tables(definition)

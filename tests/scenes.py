@@ -181,7 +181,7 @@ class House:
         self.delivered += 1
         return Fact(
             stream=stream,
-            id=id or derive_id("house", self.delivered),
+            id=id or derive_id("house", str(self.delivered)),
             occurred_at=moment(at),
             correlation="house",
             data=data,

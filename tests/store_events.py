@@ -26,7 +26,7 @@ def minutes(count: int) -> datetime:
 
 def ids(*names: object) -> list[str]:
     """Event ids, one for each name."""
-    return [derive_id("test", name) for name in names]
+    return [derive_id("test", str(name)) for name in names]
 
 
 def command(name: str, *, attempt: int = 1) -> CommandRequested:

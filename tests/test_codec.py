@@ -33,9 +33,9 @@ def event(data: object, **fields: object) -> Event:
     )
 
 
-@given(st.lists(st.text() | st.integers(), min_size=1, max_size=6))
+@given(st.lists(st.text(), min_size=1, max_size=6))
 def test_a_derived_id_is_the_uuid5_of_its_parts(parts):
-    assert derive_id(*parts) == str(uuid5(UUID(bytes=NAMESPACE), "\x1f".join(map(str, parts))))
+    assert derive_id(*parts) == str(uuid5(UUID(bytes=NAMESPACE), "\x1f".join(parts)))
 
 
 @given(st.sampled_from(EVERY_TYPE).flatmap(data_of))

@@ -89,7 +89,9 @@ class House:
         )
 
     def say(self, data: Input, at: datetime) -> None:
-        fact = Fact(stream=STREAM, id=derive_id(at, type(data).__name__), occurred_at=at, correlation="c", data=data)
+        fact = Fact(
+            stream=STREAM, id=derive_id(str(at), type(data).__name__), occurred_at=at, correlation="c", data=data
+        )
         self.recorder.record([(fact, at)])
 
     def write(self, at: datetime) -> None:

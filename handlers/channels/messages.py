@@ -182,4 +182,4 @@ def plain_message(
 def trial_message(at: datetime) -> Message:
     """The message of a test that a person asked for."""
     line = Line("", f"A test of Tipoff at {instant(at)}: alerts arrive here. Nothing is wrong.")
-    return plain_message("test: alerts arrive here", [line], key=derive_id("test", at), at=at, kind="test")
+    return plain_message("test: alerts arrive here", [line], key=derive_id("test", str(at)), at=at, kind="test")

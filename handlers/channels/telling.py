@@ -101,7 +101,7 @@ def digest_message(of: Digest) -> Message:
     return plain_message(
         headline(of),
         lines or [Line("", "Nothing is open, and nothing happened that anybody has to know.")],
-        key=derive_id("digest", of.at),
+        key=derive_id("digest", str(of.at)),
         at=of.at,
         kind="digest",
         commands=("tipoff health", "tipoff alerts", "tipoff heal plan"),
