@@ -12,7 +12,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from projections.present import present_cycle
-from statemachine.deadlines import Deadline
+from statemachine.coming import Deadline
 from statemachine.definition import Cycle, Definition
 from statemachine.readiness import standing
 from statemachine.state import CycleState, DateState, is_quiet

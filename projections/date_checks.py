@@ -17,7 +17,8 @@ from projections.present import present_cycle
 from projections.wording import instant, number
 from statemachine.alerts import coverage
 from statemachine.calendar import midnight_ending
-from statemachine.deadlines import Deadline, deadlines
+from statemachine.coming import Deadline
+from statemachine.deadlines import deadlines
 from statemachine.definition import Definition
 from statemachine.state import Alert, CycleState, DateState, GateRecord, expected_count, is_quiet, open_alerts
 

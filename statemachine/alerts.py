@@ -11,6 +11,7 @@ from datetime import timedelta
 from events.catalogue import AlertRaised, AlertResolved
 from events.codec import derive_id
 from events.values import Severity
+from statemachine.calendar import span
 from statemachine.definition import Definition, Step, in_force
 from statemachine.readiness import standing
 from statemachine.state import Alert, DateState, alert_key, expected_count, has_no_games, is_quiet, open_alerts
@@ -180,7 +181,7 @@ def _stalled(turn: Turn, alert: Alert) -> str | None:
         return f"the definition has no {alert.subject} any more"
     if _given_up(turn, alert.subject):
         return None
-    allowed = timedelta(minutes=phase.stall_minutes)
+    allowed = span(phase.stall_minutes)
     present = (f"{alert.subject}_waiting", f"{alert.subject}_running")
     silent = [c.progress_at or c.since for c in turn.state.cycles.values() if c.state in present]
     if any(since is not None and turn.now - since >= allowed for since in silent):
@@ -217,7 +218,7 @@ def _pulse(turn: Turn, alert: Alert) -> str | None:
 
 def _storm(turn: Turn, alert: Alert) -> str | None:
     rules = turn.definition.alerts
-    over = runs_within(turn, alert.subject, timedelta(minutes=rules.run_storm_minutes)) > rules.run_storm_runs
+    over = runs_within(turn, alert.subject, span(rules.run_storm_minutes)) > rules.run_storm_runs
     return None if over else f"{alert.subject} is below the limit again"
 
 

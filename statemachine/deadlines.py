@@ -1,136 +1,178 @@
 """Deadlines: the instants at which absence becomes a fact, computed from the state, and what each of them does.
 
-`deadlines` is a pure function of state and definition; the store keeps the earliest per stream, so a tick touches only
-streams that are due. A deadline that has been acted on is remembered by name (`DateState.elapsed`) or disappears
-because the state moved on.
+`deadlines` is a pure function of state and definition; the store keeps the earliest per stream (`next_deadline`), so a
+tick touches only streams that are due, and acts on `first_due` until there is none. A deadline that has been acted on
+is remembered by name (`DateState.elapsed`) or disappears because the state moved on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
+from operator import itemgetter
 
 from events.catalogue import DeadlineElapsed
 from statemachine import heals, reconciling, reminders, validation
 from statemachine.alerts import coverage, phase_done, precompute_shortfall, raise_alert, resolve_what_is_gone
-from statemachine.calendar import midnight_ending, wall_instant
+from statemachine.calendar import midnight_ending, span, wall_instant
+from statemachine.coming import Coming, Deadline, written
 from statemachine.commands import ask_measures, asked_already, trigger_phase
-from statemachine.definition import Cycle, Definition, Due
+from statemachine.definition import Cycle, Definition, Due, Step
 from statemachine.judgement import judge_gate
 from statemachine.machine import CycleModel, settle_cycle
 from statemachine.opening import opens_at, parks_at
-from statemachine.readiness import standing, waits_met
+from statemachine.readiness import Standing, standing, waits_met
 from statemachine.state import CycleState, DateState, expected_count, is_quiet
 from statemachine.turn import Turn
-
-Deadline = tuple[datetime, str]
-"""When, and the name: `kind:argument:…`; the kind selects the reaction."""
 
 PROBE_AHEAD = timedelta(minutes=5)
 """How long before a box-score band the boundary is measured again, so that the band judges what is, not what was."""
 
+Counting = Callable[[str, Step], Standing]
+"""Who has completed in which step of which cycle, as `readiness.standing` counts it."""
+
 
 def deadlines(state: DateState, definition: Definition) -> list[Deadline]:
     """All deadlines still ahead or due and not acted on, the earliest first."""
+    return sorted(_not_acted_on(state, _all(state, definition)))
+
+
+def next_deadline(state: DateState, definition: Definition) -> datetime | None:
+    """The instant of the first of `deadlines`, for which names are written only until one was not acted on."""
+    elapsed = frozenset(state.elapsed)
+    for at, name in sorted(_all(state, definition), key=itemgetter(0)):
+        if written(name) not in elapsed:
+            return at
+    return None
+
+
+def first_due(turn: Turn) -> Deadline | None:
+    """The first of `deadlines`, where its instant has come."""
+    now, found = turn.now, _all(turn.state, turn.definition, turn.standing)
+    return min(_not_acted_on(turn.state, [item for item in found if item[0] <= now]), default=None)
+
+
+def _not_acted_on(state: DateState, found: list[Coming]) -> list[Deadline]:
+    elapsed = frozenset(state.elapsed)
+    named = [(at, written(name)) for at, name in found]
+    return [item for item in named if item[1] not in elapsed]
+
+
+def _all(state: DateState, definition: Definition, counting: Counting | None = None) -> list[Coming]:
+    """What the state waits for, acted on or not, in no order; `counting` where the caller may have counted already."""
     if is_quiet(state):
         return []
-    elapsed = set(state.elapsed)
-    found = [item for item in _all(state, definition) if item[1] not in elapsed]
-    return sorted(found)
-
-
-def _all(state: DateState, definition: Definition) -> Iterator[Deadline]:
+    counting = counting or partial(standing, state, definition)
+    found: list[Coming] = [*_of_date(state.game_date, definition)]
     for cycle in definition.cycles:
-        yield from _of_cycle(state, definition, cycle)
-    yield from _of_date(state, definition)
-    yield from _of_heals(state, definition)
-    yield from validation.looks(state, definition)
-    yield from _of_alerts(state, definition)
+        found += _of_cycle(state, definition, cycle, counting)
+    found += validation.looks(state, definition)
+    if state.heals:
+        found += _of_heals(state, definition)
+    if state.alerts:
+        found += _of_alerts(state, definition)
     if state.disagreements:
-        yield from reconciling.deadlines(state, definition)
+        found += reconciling.deadlines(state, definition)
+    return found
 
 
-def _of_alerts(state: DateState, definition: Definition) -> Iterator[Deadline]:
+def _of_alerts(state: DateState, definition: Definition) -> Iterator[Coming]:
     """The reminders; an alert that is still to leave the house is told by nothing else."""
     leaving = {sent.subject for sent in state.sent.values() if sent.kind == "alert"}
     told = {key: alert for key, alert in state.alerts.items() if key not in leaving}
-    yield from reminders.deadlines(told, definition.alerts.reminders)
+    return reminders.deadlines(told, definition.alerts.reminders)
 
 
-def _of_heals(state: DateState, definition: Definition) -> Iterator[Deadline]:
+def _of_heals(state: DateState, definition: Definition) -> Iterator[Coming]:
     specs = {heal.name: heal for heal in definition.heals}
     for component, heal in state.heals.items():
         spec = specs.get(component.partition("/")[0])
         if spec is None or heal.requested_at is None:
             continue
         if heal.outcome is None:
-            due = heal.requested_at + timedelta(minutes=spec.verify_minutes)
-            yield due, f"heal:{component}:{heal.attempt}"
+            due = heal.requested_at + span(spec.verify_minutes)
+            yield due, ("heal", component, heal.attempt)
             if spec.measure_minutes:
-                yield due - timedelta(minutes=spec.measure_minutes), f"verify:{component}:{heal.attempt}"
+                yield due - span(spec.measure_minutes), ("verify", component, heal.attempt)
         elif heal.outcome != "healed" and spec.phase is not None:
-            due = heal.requested_at + timedelta(minutes=spec.cool_down_minutes)
-            yield due, f"heal_again:{component}:{heal.attempt}"
+            due = heal.requested_at + span(spec.cool_down_minutes)
+            yield due, ("heal_again", component, heal.attempt)
 
 
-def _of_cycle(state: DateState, definition: Definition, cycle: Cycle) -> Iterator[Deadline]:
+def _of_cycle(state: DateState, definition: Definition, cycle: Cycle, counting: Counting) -> Iterable[Coming]:
     at = state.cycles.get(cycle.name) or CycleState()
     if at.state in ("done", "parked"):
-        return
-    again = f":{at.resumed_at.isoformat()}" if at.resumed_at is not None else ""
-    yield parks_at(state, definition, cycle), f"park:{cycle.name}{again}"
-    if at.state == "idle":
-        yield opens_at(state, definition, cycle), f"open:{cycle.name}"
-        return
+        return ()
+    again = () if at.resumed_at is None else (at.resumed_at,)
+    opens = opens_at(state, definition, cycle) if at.state == "idle" else None
+    park = parks_at(state, definition, cycle, opens), ("park", cycle.name, *again)
+    if opens is not None:
+        return park, (opens, ("open", cycle.name))
     phase, _, kind = at.state.rpartition("_")
-    yield from _IN_KIND[kind](state, definition, cycle, at, phase)
+    return park, *_IN_KIND[kind](definition, cycle, at, phase, counting)
 
 
-def _present(state: DateState, definition: Definition, cycle: Cycle, at: CycleState, phase: str) -> Iterator[Deadline]:
+def _present(definition: Definition, cycle: Cycle, at: CycleState, phase: str, counting: Counting) -> Iterator[Coming]:
     assert at.since is not None, "a cycle that opened has been in its state since some instant"
     step = cycle.step_of[phase]
     progress = at.progress_at or at.since
-    stall = progress + timedelta(minutes=definition.phase_of[phase].stall_minutes)
-    yield stall, f"stall:{cycle.name}:{phase}:{progress.isoformat()}"
-    stands = standing(state, definition, cycle.name, step)
+    yield progress + span(definition.phase_of[phase].stall_minutes), ("stall", cycle.name, phase, progress)
+    stands = counting(cycle.name, step)
     met = waits_met(step, stands, at)
     for ready in met:
-        yield ready.at, f"ready:{cycle.name}:{phase}:{at.retries}:{ready.reason}:{len(stands.completed)}"
+        yield ready.at, ("ready", cycle.name, phase, at.retries, ready.reason, len(stands.completed))
     look = reconciling.next_look(definition, cycle, at, progress) if at.looks and not met else None
     if look is not None:
         yield look
     if at.state.endswith("_waiting") and at.commands and at.sends <= definition.alerts.resend_max:
-        due = (at.commanded_at or at.since) + timedelta(minutes=definition.alerts.hand_off_minutes)
-        yield due, f"handoff:{cycle.name}:{phase}:{at.retries}:{at.sends}"
+        due = (at.commanded_at or at.since) + span(definition.alerts.hand_off_minutes)
+        yield due, ("handoff", cycle.name, phase, at.retries, at.sends)
 
 
-def _measuring(_s: DateState, definition: Definition, cycle: Cycle, at: CycleState, phase: str) -> Iterator[Deadline]:
+def _measuring(
+    definition: Definition, cycle: Cycle, at: CycleState, phase: str, _counting: Counting
+) -> Iterator[Coming]:
     gate = definition.gate_of[cycle.step_of[phase].gate or ""]
     assert at.since is not None
-    due = at.since + timedelta(minutes=gate.measure_timeout_minutes)
-    yield due, f"measure:{cycle.name}:{phase}:{at.since.isoformat()}"
+    yield at.since + span(gate.measure_timeout_minutes), ("measure", cycle.name, phase, at.since)
 
 
-def _held(_s: DateState, definition: Definition, cycle: Cycle, at: CycleState, phase: str) -> Iterator[Deadline]:
+def _held(definition: Definition, cycle: Cycle, at: CycleState, phase: str, _counting: Counting) -> Iterator[Coming]:
     gate = definition.gate_of[cycle.step_of[phase].gate or ""]
     assert at.since is not None
     minutes = gate.recheck_minutes[min(at.rechecks, len(gate.recheck_minutes) - 1)]
-    yield at.since + timedelta(minutes=minutes), f"recheck:{cycle.name}:{phase}:{at.since.isoformat()}"
+    yield at.since + span(minutes), ("recheck", cycle.name, phase, at.since)
 
 
-_IN_KIND: dict[str, Callable[[DateState, Definition, Cycle, CycleState, str], Iterator[Deadline]]] = {
+_IN_KIND: dict[str, Callable[[Definition, Cycle, CycleState, str, Counting], Iterator[Coming]]] = {
     "waiting": _present,
     "running": _present,
     "gate": _measuring,
     "blocked": _held,
 }
 
+DATES_KEPT_MAX = 4096
+"""Of how many dates, under one definition each, the deadlines that follow from the calendar alone are kept."""
 
-def _of_date(state: DateState, definition: Definition) -> Iterator[Deadline]:
+_OF_DATES: dict[tuple[str, str], tuple[Deadline, ...]] = {}
+
+
+def _of_date(game_date: str, definition: Definition) -> tuple[Deadline, ...]:
+    """What follows from the calendar alone, computed once per date and definition version."""
+    known = _OF_DATES.get((definition.version, game_date))
+    if known is None:
+        if len(_OF_DATES) >= DATES_KEPT_MAX:
+            _OF_DATES.clear()
+        known = _OF_DATES[definition.version, game_date] = tuple(_of_calendar(game_date, definition))
+    return known
+
+
+def _of_calendar(game_date: str, definition: Definition) -> Iterator[Deadline]:
     rules = definition.alerts
-    midnight = midnight_ending(state.game_date, definition.timezone)
+    midnight = midnight_ending(game_date, definition.timezone)
     for band in rules.box_score_bands:
-        due = midnight + timedelta(hours=band.hours)
+        due = midnight + span(60 * band.hours)
         yield due - PROBE_AHEAD, f"probe:{band.hours}"
         yield due, f"box_scores:{band.hours}"
     for name, when in (
@@ -139,7 +181,7 @@ def _of_date(state: DateState, definition: Definition) -> Iterator[Deadline]:
         ("grading_due", rules.grading_due),
     ):
         if when is not None:
-            yield due_instant(state, definition, when), name
+            yield wall_instant(game_date, when.days, when.at, definition.timezone), name
 
 
 def due_instant(state: DateState, definition: Definition, due: Due) -> datetime:

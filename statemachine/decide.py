@@ -34,7 +34,7 @@ from events.catalogue import (
 from statemachine import heals, reconciling, validation
 from statemachine.alerts import raise_alert, resolve, resolve_what_is_gone, runs_within
 from statemachine.completing import cycle_of, progressed
-from statemachine.deadlines import deadlines, elapse
+from statemachine.deadlines import elapse, first_due
 from statemachine.definition import Definition
 from statemachine.machine import CycleModel, has_place, settle_cycle
 from statemachine.naming import canonical
@@ -237,7 +237,7 @@ def _operator(turn: Turn, data: OperatorActed) -> None:
 
 def _ticked(turn: Turn, data: Ticked) -> None:
     for count in range(DEADLINES_PER_TICK_MAX):
-        due = next((item for item in deadlines(turn.state, turn.definition) if item[0] <= turn.now), None)
+        due = first_due(turn)
         if due is None:
             return
         if count == 0:

@@ -6,7 +6,7 @@ asked for is decided here alone; what is refused leaves a trace with its reason.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from msgspec import Struct
 from events.catalogue import CommandRequested, GateEvaluated, HealRequested, HealResolved, HealSuppressed
 from events.codec import derive_id
 from statemachine.alerts import raise_alert, resolve
-from statemachine.calendar import midnight_ending
+from statemachine.calendar import midnight_ending, span
 from statemachine.commands import common_values, fill
 from statemachine.definition import Cycle, Definition, Heal, Step, in_force
 from statemachine.gates import evaluate
@@ -127,7 +127,7 @@ def played_at(state: DateState, definition: Definition) -> datetime:
     tips = [game.start_utc for game in expected_games(state) if game.start_utc is not None]
     if not tips:
         return midnight_ending(state.game_date, definition.timezone)
-    return min(tips) + timedelta(minutes=definition.game_minutes)
+    return min(tips) + span(definition.game_minutes)
 
 
 class Refused(Struct, frozen=True):
@@ -143,12 +143,12 @@ def refusal(heal: Heal, known: HealState, now: datetime, *, by_person: bool) -> 
     if known.permanent:
         return Refused("permanent", "the last attempt failed for good; retrying cannot help")
     if known.requested_at is not None and known.outcome is None:
-        judged = known.requested_at + timedelta(minutes=heal.verify_minutes)
+        judged = known.requested_at + span(heal.verify_minutes)
         return Refused("pending", "the last attempt is not judged yet", judged)
     if known.attempt >= heal.cap:
         return Refused("cap", f"{known.attempt} of {heal.cap} attempts used")
     if known.requested_at is not None:
-        ready = known.requested_at + timedelta(minutes=heal.cool_down_minutes)
+        ready = known.requested_at + span(heal.cool_down_minutes)
         if now < ready:
             return Refused("cool_down", f"not before {ready.isoformat()}", ready)
     if heal.mode == "approval" and not by_person:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from events.catalogue import GateEvaluated
 from events.values import Check
 from statemachine import heals
 from statemachine.alerts import raise_alert, resolve
+from statemachine.calendar import span
 from statemachine.commands import ask_measures
 from statemachine.definition import Cycle, Gate, Step
 from statemachine.gates import block_severity, evaluate, wanted_measures
@@ -31,7 +30,7 @@ def are_fresh(turn: Turn, gate: Gate, names: list[str]) -> bool:
     not known at all is no reason to ask again: whoever measured did not say it."""
     seen = turn.state.measures.get(gate.name)
     instants = [] if seen is None else [seen.observed_at[name] for name in names if name in seen.observed_at]
-    return bool(instants) and turn.now - min(instants) <= timedelta(minutes=gate.measure_age_minutes)
+    return bool(instants) and turn.now - min(instants) <= span(gate.measure_age_minutes)
 
 
 def judge_gate(turn: Turn, cycle: Cycle, step: Step) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from statemachine.calendar import wall_from_midnight
+from statemachine.calendar import span, wall_from_midnight
 from statemachine.definition import Cycle, Definition
 from statemachine.state import DateState, is_expected
 
@@ -18,11 +18,12 @@ def opens_at(state: DateState, definition: Definition, cycle: Cycle) -> datetime
     if not tips:
         return wall_from_midnight(state.game_date, 0, definition.timezone)
     anchor = min(tips) if cycle.opens == "first_tip" else max(tips)
-    return anchor + timedelta(minutes=cycle.opens_minutes)
+    return anchor + span(cycle.opens_minutes)
 
 
-def parks_at(state: DateState, definition: Definition, cycle: Cycle) -> datetime:
-    """The instant at which an unfinished cycle is given to a person; counted anew where one gave it back."""
+def parks_at(state: DateState, definition: Definition, cycle: Cycle, opens: datetime | None = None) -> datetime:
+    """The instant at which an unfinished cycle is given to a person; counted anew where one gave it back. `opens` is
+    `opens_at`, where the caller has it."""
     at = state.cycles.get(cycle.name)
-    start = at.resumed_at if at is not None and at.resumed_at is not None else opens_at(state, definition, cycle)
-    return start + timedelta(hours=cycle.park_hours)
+    resumed = at.resumed_at if at is not None else None
+    return (resumed or opens or opens_at(state, definition, cycle)) + span(60 * cycle.park_hours)

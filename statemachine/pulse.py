@@ -7,6 +7,7 @@ that beats and whose progress does not move: a thread that beats proves a proces
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -14,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from events.catalogue import BeatRecorded, DeadlineElapsed, DefinitionAdopted, Event, Fact, PulseChanged, Ticked
+from statemachine.coming import Deadline
 from statemachine.definition import Definition
 from statemachine.naming import snake
 from statemachine.state import RECENT_INPUTS_MAX
@@ -185,16 +187,25 @@ def _changed(beat: Beat, condition: Condition) -> PulseChanged:
     )
 
 
-def deadlines(state: PulseState, definition: Definition) -> list[tuple[datetime, str]]:
+def deadlines(state: PulseState, definition: Definition) -> list[Deadline]:
     """When which run hangs, goes stale (300 s) or dies (900 s without a beat), the earliest first. At the threshold
     itself the worse state holds (orchestration 12)."""
+    return sorted((at, f"{condition}:{key}") for at, condition, key in _coming(state, definition))
+
+
+def next_deadline(state: PulseState, definition: Definition) -> datetime | None:
+    """The instant of the first of `deadlines`."""
+    return min([at for at, _condition, _key in _coming(state, definition)], default=None)
+
+
+def _coming(state: PulseState, definition: Definition) -> Iterator[tuple[datetime, str, str]]:
     rules = definition.alerts
-    found = []
+    stale, dead = timedelta(seconds=rules.beat_stale_seconds), timedelta(seconds=rules.beat_dead_seconds)
+    hung = timedelta(seconds=rules.beat_hung_seconds) if rules.beat_hung_seconds is not None else None
     for key, beat in state.runs.items():
-        if beat.condition == "running" and rules.beat_hung_seconds is not None and beat.progress is not None:
-            found.append(((beat.moved_at or beat.beat_at) + timedelta(seconds=rules.beat_hung_seconds), f"hung:{key}"))
+        if beat.condition == "running" and hung is not None and beat.progress is not None:
+            yield (beat.moved_at or beat.beat_at) + hung, "hung", key
         if beat.condition in ("running", "hung"):
-            found.append((beat.beat_at + timedelta(seconds=rules.beat_stale_seconds), f"stale:{key}"))
+            yield beat.beat_at + stale, "stale", key
         if beat.condition in ("running", "hung", "stale"):
-            found.append((beat.beat_at + timedelta(seconds=rules.beat_dead_seconds), f"dead:{key}"))
-    return sorted(found)
+            yield beat.beat_at + dead, "dead", key

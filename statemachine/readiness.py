@@ -7,30 +7,49 @@ function answers "is it ready?" and "when will it be, if nobody says more?", the
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cached_property
+from operator import attrgetter
 
 from msgspec import Struct
 
+from statemachine.calendar import span
 from statemachine.definition import Definition, Step, Wait, in_force
-from statemachine.state import CycleState, DateState, Work, work_of
+from statemachine.state import CycleState, DateState, Work
 
 STRICTLY_AFTER = timedelta(microseconds=1)
 """The smallest step of time: a strict wait is met that much after its minutes."""
 
 
-class Standing(Struct, frozen=True):
-    """Who of a step has completed. All tuples in the order of the definition; `optional` are the missing optionals."""
+class Standing(Struct, frozen=True, dict=True):
+    """Who of a step has completed. All tuples in the order of the definition; `missing_optional` are optional."""
 
     completed: tuple[str, ...]
     missing: tuple[str, ...]
     missing_critical: tuple[str, ...]
     missing_optional: tuple[str, ...]
-    failed: tuple[str, ...]
-    done: dict[str, Work]
+    work: dict[str, Work] = {}
+    prefix: str = ""
+    since: datetime | None = None
 
     @property
     def expected(self) -> int:
         """How many processors the step expects on this date."""
         return len(self.completed) + len(self.missing)
+
+    @cached_property
+    def done(self) -> dict[str, Work]:
+        """The work of all that have completed, expected or not. All work of the date is looked through for it, so it is
+        done where somebody asks."""
+        return {name: work for name, work in self._reported() if is_done(work, self.since)}
+
+    @cached_property
+    def failed(self) -> tuple[str, ...]:
+        """Who has failed and never completed, expected or not."""
+        return tuple([name for name, work in self._reported() if work.status == "failed" and work.done_at is None])
+
+    def _reported(self) -> list[tuple[str, Work]]:
+        cut = len(self.prefix)
+        return [(key[cut:], work) for key, work in self.work.items() if key[:cut] == self.prefix]
 
 
 class Ready(Struct, frozen=True):
@@ -42,23 +61,66 @@ class Ready(Struct, frozen=True):
 
 def standing(state: DateState, definition: Definition, cycle: str, step: Step) -> Standing:
     """Who of `step` has completed in `cycle`. Processors whose source is off on the date are not expected."""
-    work = work_of(state, cycle, step.phase)
-    game_date, processor_of = state.game_date, definition.processor_of
-    since = counted_from(state, cycle, step)
-    done = {
-        name: item
-        for name, item in work.items()
-        if item.done_at is not None and (since is None or item.done_at > since)
-    }
-    on_date = [p for p in step.expected if in_force(processor_of[p], game_date)]
-    optional = [p for p in step.optional if in_force(processor_of[p], game_date)]
+    work, since = state.work, counted_from(state, cycle, step)
+    names = _on_date(definition, cycle, step, state.game_date)
+    done = {name for name, key in names.keys if is_done(work.get(key), since)}
     return Standing(
-        completed=tuple([p for p in on_date if p in done]),
-        missing=tuple([p for p in on_date if p not in done]),
-        missing_critical=tuple([p for p in step.critical if p in on_date and p not in done]),
-        missing_optional=tuple([p for p in optional if p not in done]),
-        failed=tuple([name for name, item in work.items() if item.status == "failed" and item.done_at is None]),
-        done=done,
+        completed=tuple([name for name in names.expected if name in done]),
+        missing=tuple([name for name in names.expected if name not in done]),
+        missing_critical=tuple([name for name in names.critical if name not in done]),
+        missing_optional=tuple([name for name in names.optional if name not in done]),
+        work=work,
+        prefix=names.prefix,
+        since=since,
+    )
+
+
+def is_done(work: Work | None, since: datetime | None) -> bool:
+    """True for work that has completed after `since`, where that bounds what counts."""
+    return work is not None and work.done_at is not None and (since is None or work.done_at > since)
+
+
+class OnDate(Struct, frozen=True):
+    """Whom a step expects on a date, and the keys under which their work is remembered."""
+
+    step: Step
+    prefix: str
+    keys: tuple[tuple[str, str], ...]
+    expected: tuple[str, ...]
+    critical: tuple[str, ...]
+    optional: tuple[str, ...]
+
+
+ON_DATES_MAX = 4096
+"""How many steps on dates are kept: a season of 210 dates has some thousand."""
+
+_ON_DATES: dict[tuple[str, str, str, str], OnDate] = {}
+
+
+def _on_date(definition: Definition, cycle: str, step: Step, game_date: str) -> OnDate:
+    """Whom `step` expects, worked out once per date and definition version."""
+    asked = (definition.version, cycle, step.phase, game_date)
+    known = _ON_DATES.get(asked)
+    if known is None or known.step is not step:
+        if len(_ON_DATES) >= ON_DATES_MAX:
+            _ON_DATES.clear()
+        known = _ON_DATES[asked] = _expected(definition, cycle, step, game_date)
+    return known
+
+
+def _expected(definition: Definition, cycle: str, step: Step, game_date: str) -> OnDate:
+    prefix = f"{cycle}/{step.phase}/"
+    expected, optional = (
+        tuple([name for name in names if in_force(definition.processor_of[name], game_date)])
+        for names in (step.expected, step.optional)
+    )
+    return OnDate(
+        step=step,
+        prefix=prefix,
+        keys=tuple([(name, prefix + name) for name in dict.fromkeys(expected + optional)]),
+        expected=expected,
+        critical=tuple([name for name in step.critical if name in expected]),
+        optional=optional,
     )
 
 
@@ -70,10 +132,10 @@ def counted_from(state: DateState, cycle: str, step: Step) -> datetime | None:
 
 def waits_met(step: Step, stands: Standing, cycle: CycleState) -> list[Ready]:
     """The waits whose counts hold already, each with the instant from which its time holds too; the earliest first."""
-    if not stands.done:
+    holding = [wait for wait in step.waits if _counts_hold(wait, stands, step)]
+    if not holding or not stands.done:
         return []
-    met = [Ready(wait.reason, _met_at(wait, stands, cycle)) for wait in step.waits if _counts_hold(wait, stands, step)]
-    return sorted(met, key=lambda ready: ready.at)
+    return sorted([Ready(wait.reason, _met_at(wait, stands, cycle)) for wait in holding], key=attrgetter("at"))
 
 
 def _counts_hold(wait: Wait, stands: Standing, step: Step) -> bool:
@@ -90,7 +152,8 @@ def _met_at(wait: Wait, stands: Standing, cycle: CycleState) -> datetime:
     anchor = min(instants) if wait.since == "first" or wait.minutes == 0 else max(instants)
     if cycle.opened_at is not None and anchor < cycle.opened_at:
         anchor = cycle.opened_at
-    return anchor + timedelta(minutes=wait.minutes) + (STRICTLY_AFTER if wait.strict else timedelta())
+    met = anchor + span(wait.minutes)
+    return met + STRICTLY_AFTER if wait.strict else met
 
 
 def _first(work: Work, cycle: CycleState) -> datetime:

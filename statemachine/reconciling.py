@@ -11,7 +11,7 @@ was lost. Each question comes later than the one before, as a gate's looks do, a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -20,14 +20,16 @@ from events.records import RECONCILED, CompletionReopened, Differing, Disagreeme
 from events.values import Measure
 from statemachine import heals
 from statemachine.alerts import raise_alert
+from statemachine.calendar import span
+from statemachine.coming import Coming
 from statemachine.commands import ask_measures, asked_already
 from statemachine.completing import cycle_of, progressed
 from statemachine.definition import Cycle, Definition, Gate, Processor, Step, in_force
 from statemachine.gates import table_measure, wanted_measures
 from statemachine.machine import CycleModel
-from statemachine.readiness import counted_from, waits_met
+from statemachine.readiness import counted_from, is_done, waits_met
 from statemachine.soundness.probes import ALL_TABLES
-from statemachine.state import CycleState, DateState, Disagreement, Work, is_quiet
+from statemachine.state import CycleState, DateState, Disagreement, is_quiet
 from statemachine.turn import Turn
 from statemachine.work import LOOK, RECONCILE
 
@@ -83,7 +85,7 @@ def _compared(turn: Turn, processor: Processor, rows: float) -> Finding | None:
         return None
     cycle, step = place
     work = state.work.get(f"{cycle.name}/{step.phase}/{name}")
-    done = _is_done(work, counted_from(state, cycle.name, step))
+    done = is_done(work, counted_from(state, cycle.name, step))
     if rows <= 0:
         return Finding(EMPTY, processor, cycle, rows) if done else None
     if done or (work is not None and work.status == "failed"):
@@ -110,10 +112,6 @@ def expects(cycle: Cycle, at: CycleState, phase: str, processor: str) -> bool:
     if step is None or processor not in step.expected or at.state in OVER or at.phase not in cycle.phases:
         return False
     return cycle.phases.index(phase) <= cycle.phases.index(at.phase)
-
-
-def _is_done(work: Work | None, since: datetime | None) -> bool:
-    return work is not None and work.done_at is not None and (since is None or work.done_at > since)
 
 
 def _are_news(turn: Turn, processor: Processor, place: tuple[Cycle, Step], rows: float) -> bool:
@@ -151,7 +149,7 @@ def conclude(turn: Turn, found: list[Finding]) -> None:
         same = noted is not None and (noted.kind, noted.cycle) == (item.kind, item.cycle.name)
         if noted is None or not same or (item.kind == LOST and noted.rows != item.rows):
             _note(turn, item)
-        elif turn.now - noted.since >= timedelta(minutes=turn.definition.reconcile_minutes):
+        elif turn.now - noted.since >= span(turn.definition.reconcile_minutes):
             (complete if item.kind == LOST else reopen)(turn, item.processor.name, noted)
 
 
@@ -224,12 +222,12 @@ def reopen(turn: Turn, processor: str, noted: Disagreement) -> None:
 # --- when -----------------------------------------------------------------------------------------------------------
 
 
-def deadlines(state: DateState, definition: Definition) -> Iterator[tuple[datetime, str]]:
+def deadlines(state: DateState, definition: Definition) -> Iterator[Coming]:
     """When each disagreement is due: once it has lasted, then as long as there is somebody to ask."""
     for name, noted in state.disagreements.items():
         due = _due(state, definition, name, noted)
         if due is not None:
-            yield due, f"{RECONCILE}{name}:{noted.cycle}:{noted.asked}:{noted.since.isoformat()}"
+            yield due, (f"{RECONCILE}{name}", noted.cycle, noted.asked, noted.since)
 
 
 def _due(state: DateState, definition: Definition, name: str, noted: Disagreement) -> datetime | None:
@@ -240,9 +238,9 @@ def _due(state: DateState, definition: Definition, name: str, noted: Disagreemen
     if gate is None and _has_to_be_seen_again(state, name, noted):
         return None
     if noted.asked_at is None:
-        return noted.since + timedelta(minutes=definition.reconcile_minutes)
+        return noted.since + span(definition.reconcile_minutes)
     steps = gate.recheck_minutes if gate is not None else ()
-    return noted.asked_at + timedelta(minutes=steps[noted.asked - 1]) if noted.asked <= len(steps) else None
+    return noted.asked_at + span(steps[noted.asked - 1]) if noted.asked <= len(steps) else None
 
 
 def _has_to_be_seen_again(state: DateState, name: str, noted: Disagreement) -> bool:
@@ -268,15 +266,15 @@ def due(turn: Turn, name: str) -> None:
         _ask(turn, cycle, cycle.step_of[noted.phase], noted.measure)
 
 
-def next_look(definition: Definition, cycle: Cycle, at: CycleState, progress: datetime) -> tuple[datetime, str] | None:
+def next_look(definition: Definition, cycle: Cycle, at: CycleState, progress: datetime) -> Coming | None:
     """When the tables of a phase that waits without an end are asked for again; the first time is when it stalls, and
     one that has moved since is looked at when it stalls again."""
     gate = definition.gate_of.get(cycle.step_of[at.phase or ""].gate or "")
     if at.looked_at is None or at.looked_at < progress or gate is None:
         return None
     minutes = gate.recheck_minutes[min(at.looks, len(gate.recheck_minutes)) - 1]
-    name = f"{LOOK}{cycle.name}:{at.phase}:{at.looks}:{at.looked_at.isoformat()}"
-    return at.looked_at + timedelta(minutes=minutes), name
+    name = (f"{LOOK}{cycle.name}", at.phase, at.looks, at.looked_at)
+    return at.looked_at + span(minutes), name
 
 
 def look(turn: Turn, cycle: Cycle, step: Step) -> None:

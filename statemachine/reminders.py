@@ -9,7 +9,7 @@ followed by no other. An episode that is acknowledged or resolved is never remin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -17,6 +17,8 @@ from events.catalogue import CommandRequested
 from events.codec import derive_id
 from events.reports import AlertReminded
 from statemachine.alert_rules import Reminder
+from statemachine.calendar import span
+from statemachine.coming import Deadline
 from statemachine.state import Alert
 from statemachine.telling import telling
 
@@ -39,10 +41,10 @@ def due_at(alert: Alert, rules: tuple[Reminder, ...]) -> datetime | None:
     if alert.reminders and alert.reminded_at is None:
         return None  # the last one is on its way
     told_at = max(alert.delivered_at, alert.reminded_at or opened_at(alert), alert.rises[alert.severity])
-    return told_at + timedelta(minutes=rule.minutes)
+    return told_at + span(rule.minutes)
 
 
-def deadlines(alerts: Mapping[str, Alert], rules: tuple[Reminder, ...]) -> Iterator[tuple[datetime, str]]:
+def deadlines(alerts: Mapping[str, Alert], rules: tuple[Reminder, ...]) -> Iterator[Deadline]:
     """When which reminder is due; none of those episodes whose page, or last reminder, is still to leave."""
     for key, alert in alerts.items() if rules else ():
         due = due_at(alert, rules)

@@ -15,6 +15,7 @@ from events.catalogue import DefinitionAdopted, Event, Fact, PulseChanged
 from events.codec import derive_id, encode
 from statemachine import breaker, control, deadlines, decide, evolve, pulse
 from statemachine.breaker import BreakerState
+from statemachine.coming import Deadline
 from statemachine.control import ControlState
 from statemachine.definition import Definition
 from statemachine.pulse import PulseState
@@ -24,7 +25,8 @@ from statemachine.turn import S
 
 
 class Decider(msgspec.Struct, Generic[S], frozen=True):
-    """The pure rules of one kind of stream. `follow_ups` is what a turn, its events between the states before and
+    """The pure rules of one kind of stream. `next_deadline` is the earliest instant at which a tick would make a
+    difference, that of the first of `deadlines`. `follow_ups` is what a turn, its events between the states before and
     after, means for other streams: a pulse tells its date what it concluded, a date tells its sport."""
 
     kind: str
@@ -33,17 +35,13 @@ class Decider(msgspec.Struct, Generic[S], frozen=True):
     evolve: Callable[[S, Event], S]
     decide: Callable[[S, Fact, datetime, Definition], list[Event]]
     decide_and_fold: Callable[[S, Fact, datetime, Definition], tuple[list[Event], S]]
-    deadlines: Callable[[S, Definition], Sequence[tuple[datetime, str]]]
+    deadlines: Callable[[S, Definition], Sequence[Deadline]]
+    next_deadline: Callable[[S, Definition], datetime | None]
     follow_ups: Callable[[S, Sequence[Event], S], list[Fact]]
 
     def decode(self, state: bytes) -> S:
         """The state in its canonical bytes. Raises msgspec.ValidationError."""
         return msgspec.json.decode(state, type=self.state_type)
-
-    def next_deadline(self, state: S, definition: Definition) -> datetime | None:
-        """The earliest instant at which a tick would make a difference."""
-        ahead = self.deadlines(state, definition)
-        return ahead[0][0] if ahead else None
 
 
 def control_stream(sport: str) -> str:
@@ -84,21 +82,29 @@ def _told_to_nobody(_before: object, _events: Sequence[Event], _after: object) -
     return []
 
 
+def _first_of(deadlines: Callable[[S, Definition], Sequence[Deadline]]) -> Callable[[S, Definition], datetime | None]:
+    def next_deadline(state: S, definition: Definition) -> datetime | None:
+        ahead = deadlines(state, definition)
+        return ahead[0][0] if ahead else None
+
+    return next_deadline
+
+
 DATE = Decider(
-    *("date", DateState, evolve.initial, evolve.evolve, decide.decide, decide.decide_and_fold, deadlines.deadlines),
-    _told_to_sport,
+    *("date", DateState, evolve.initial, evolve.evolve, decide.decide, decide.decide_and_fold),
+    *(deadlines.deadlines, deadlines.next_deadline, _told_to_sport),
 )
 PULSE = Decider(
-    *("pulse", PulseState, pulse.initial, pulse.evolve, pulse.decide, pulse.decide_and_fold, pulse.deadlines),
-    _told_to_date,
+    *("pulse", PulseState, pulse.initial, pulse.evolve, pulse.decide, pulse.decide_and_fold),
+    *(pulse.deadlines, pulse.next_deadline, _told_to_date),
 )
 CONTROL = Decider(
-    *("control", ControlState, control.initial, control.evolve, control.decide),
-    *(control.decide_and_fold, control.deadlines, _told_to_nobody),
+    *("control", ControlState, control.initial, control.evolve, control.decide, control.decide_and_fold),
+    *(control.deadlines, _first_of(control.deadlines), _told_to_nobody),
 )
 BREAKER = Decider(
-    *("breaker", BreakerState, breaker.initial, breaker.evolve, breaker.decide),
-    *(breaker.decide_and_fold, breaker.deadlines, _told_to_nobody),
+    *("breaker", BreakerState, breaker.initial, breaker.evolve, breaker.decide, breaker.decide_and_fold),
+    *(breaker.deadlines, _first_of(breaker.deadlines), _told_to_nobody),
 )
 
 State = DateState | PulseState | ControlState | BreakerState

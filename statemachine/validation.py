@@ -9,11 +9,15 @@ and leaves open what the look before has found.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
+
+from msgspec import Struct
 
 from events.catalogue import GateEvaluated
 from events.values import Check, Measure, Severity, Verdict
 from statemachine.alerts import RANK, raise_alert, resolve
+from statemachine.calendar import span
+from statemachine.coming import Coming
 from statemachine.commands import ask_measures
 from statemachine.definition import Definition, in_force
 from statemachine.gates import NOT_MEASURED, counting, in_mode, judge, worst
@@ -29,14 +33,12 @@ OUT_OF_BOUNDS = ("block", "warn")
 # --- when -----------------------------------------------------------------------------------------------------------
 
 
-def looks(state: DateState, definition: Definition) -> Iterator[tuple[datetime, str]]:
+def looks(state: DateState, definition: Definition) -> Iterator[Coming]:
     """When each set is to be looked at next, as deadlines; a set whose table nobody has written is not due."""
-    if not definition.validators:
-        return
     for processor, places in _places(definition).items():
         due = _next_look(state, definition, processor, places)
         if due is not None:
-            yield due, f"{VALIDATE}{processor}:{due.isoformat()}"
+            yield due, (f"{VALIDATE}{processor}", due)
 
 
 def next_look(state: DateState, definition: Definition, processor: str) -> datetime | None:
@@ -45,64 +47,81 @@ def next_look(state: DateState, definition: Definition, processor: str) -> datet
     return _next_look(state, definition, processor, _places(definition)[processor])
 
 
-def _next_look(state: DateState, definition: Definition, processor: str, places: Places) -> datetime | None:
-    found = _last(state, places)
-    if found is None:
-        return None
-    cycle, work, validators = found
-    due, game_date = _due(state, definition, processor, cycle, work), state.game_date
-    return due if due is not None and any(in_force(each, game_date) for each in validators) else None
-
-
-def _due(state: DateState, definition: Definition, processor: str, cycle: str, work: Work) -> datetime | None:
+def _next_look(state: DateState, definition: Definition, processor: str, places: tuple[Place, ...]) -> datetime | None:
     """Asked of every set of a date at each of its commits: what costs, the reading of gates and of instants, is done
     where it is needed."""
+    place, work = _last(state, places)
+    if place is None or work is None:
+        return None
+    asked, rules = state.validations.get(processor), definition.validation
     assert work.first_done_at is not None, "what is done was done at some instant"
     assert work.done_at is not None, "what was written was done"
-    asked, rules = state.validations.get(processor), definition.validation
     if asked is None or work.first_done_at > asked:
-        return work.first_done_at + timedelta(minutes=rules.after_minutes)
-    if work.done_at > asked:
+        due = work.first_done_at + span(rules.after_minutes)
+    elif work.done_at > asked:
         seen = state.measures.get(processor)
         answered = seen is not None and seen.at >= asked
-        return max(work.done_at, asked + timedelta(minutes=rules.after_minutes if answered else rules.again_minutes))
-    record = state.gates.get(f"{processor}@{cycle}")
-    if record is None or record.at < asked or record.evaluation.outcome == "pass":
-        return None
-    again = asked + timedelta(minutes=rules.again_minutes)
-    return again if again < parks_at(state, definition, definition.cycle_of[cycle]) else None
+        due = max(work.done_at, asked + span(rules.after_minutes if answered else rules.again_minutes))
+    else:
+        record = state.gates.get(place.record)
+        if record is None or record.at < asked or record.evaluation.outcome == "pass":
+            return None
+        due = asked + span(rules.again_minutes)
+        if due >= parks_at(state, definition, definition.cycle_of[place.cycle]):
+            return None
+    return due if _any_in_force(place.validators, state.game_date) else None
+
+
+def _any_in_force(validators: tuple[Validator, ...], game_date: str) -> bool:
+    for each in validators:  # noqa: SIM110 (answered by the first)
+        if in_force(each, game_date):
+            return True
+    return False
 
 
 def written(state: DateState, definition: Definition, processor: str) -> tuple[str, Work] | None:
     """The cycle in which `processor` completed last, and its work there; None where it never did."""
-    found = _last(state, _places(definition)[processor])
-    return found[:2] if found is not None else None
+    place, work = _last(state, _places(definition)[processor])
+    return (place.cycle, work) if place is not None and work is not None else None
 
 
-def _last(state: DateState, places: Places) -> tuple[str, Work, tuple[Validator, ...]] | None:
-    known, found, last = state.work, None, None
-    for cycle, key, validators in places:
-        work = known.get(key)
-        if work is not None and work.done_at is not None and (last is None or work.done_at >= last):
-            found, last = (cycle, work, validators), work.done_at
-    return found
+class Place(Struct, frozen=True):
+    """A cycle in which a processor that has validators may write: the keys of its work there and of what was found
+    last, and the validators that are for the cycle, on whatever date."""
+
+    cycle: str
+    work: str
+    record: str
+    validators: tuple[Validator, ...]
 
 
-Places = tuple[tuple[str, str, tuple[Validator, ...]], ...]
-"""Cycles, the key of a processor's work in each, and the validators that are for it, on whatever date."""
+def _last(state: DateState, places: tuple[Place, ...]) -> tuple[Place, Work] | tuple[None, None]:
+    """Where a processor completed last, and its work there."""
+    known, found, last, done_at = state.work, None, None, None
+    for place in places:
+        work = known.get(place.work)
+        if work is not None and work.done_at is not None and (done_at is None or work.done_at >= done_at):
+            found, last, done_at = place, work, work.done_at
+    return (found, last) if found is not None and last is not None else (None, None)
 
-_PLACES: dict[str, dict[str, Places]] = {}
+
+_PLACES: dict[str, dict[str, tuple[Place, ...]]] = {}
 
 
-def _places(definition: Definition) -> dict[str, Places]:
-    """Where the state keeps the work of each processor that has validators: cycle and key, built once per definition
-    version, for every deadline of every date asks."""
+def _places(definition: Definition) -> dict[str, tuple[Place, ...]]:
+    """The places of each processor that has validators, built once per definition version, for every deadline of every
+    date asks."""
     places = _PLACES.get(definition.version)
     if places is None:
         phases = {name: definition.processor_of[name].phase for name in definition.validators_of}
         places = _PLACES[definition.version] = {
             name: tuple(
-                (cycle.name, f"{cycle.name}/{phase}/{name}", _for_cycle(definition, name, cycle.name))
+                Place(
+                    cycle=cycle.name,
+                    work=f"{cycle.name}/{phase}/{name}",
+                    record=f"{name}@{cycle.name}",
+                    validators=_for_cycle(definition, name, cycle.name),
+                )
                 for cycle in definition.cycles
             )
             for name, phase in phases.items()

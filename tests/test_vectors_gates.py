@@ -31,7 +31,7 @@ PRECOMPUTE = dict(zip(("PDC", "MLFS", "PCF", "PSZA", "TDZA"), PRECOMPUTE_NAMES, 
 
 
 def verdict(spec: CheckSpec, **values: float | str | None) -> Verdict:
-    nobody = Standing(completed=(), missing=(), missing_critical=(), missing_optional=(), failed=(), done={})
+    nobody = Standing(completed=(), missing=(), missing_critical=(), missing_optional=())
     view = View(step=NBA.cycles[0].steps[0], stands=nobody, measures=measures(**values), tables={})
     return CHECKS[spec.kind](spec, view).verdict
 
