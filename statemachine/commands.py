@@ -28,7 +28,8 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
     if template.startswith("{") and template.endswith("}") and template[1:-1] in values:
         return values[template[1:-1]]
     for name, value in values.items():
-        template = template.replace(f"{{{name}}}", str(value))
+        if name in template:
+            template = template.replace(f"{{{name}}}", str(value))
     return template
 
 

@@ -135,7 +135,9 @@ def waits_met(step: Step, stands: Standing, cycle: CycleState) -> list[Ready]:
     holding = [wait for wait in step.waits if _counts_hold(wait, stands, step)]
     if not holding or not stands.done:
         return []
-    return sorted([Ready(wait.reason, _met_at(wait, stands, cycle)) for wait in holding], key=attrgetter("at"))
+    instants = [_first(work, cycle) for work in stands.done.values()]
+    first, last = min(instants), max(instants)
+    return sorted([Ready(wait.reason, _met_at(wait, first, last, cycle)) for wait in holding], key=attrgetter("at"))
 
 
 def _counts_hold(wait: Wait, stands: Standing, step: Step) -> bool:
@@ -147,9 +149,8 @@ def _counts_hold(wait: Wait, stands: Standing, step: Step) -> bool:
     return number >= min(wait.at_least, stands.expected) if step.expected else True
 
 
-def _met_at(wait: Wait, stands: Standing, cycle: CycleState) -> datetime:
-    instants = [_first(work, cycle) for work in stands.done.values()]
-    anchor = min(instants) if wait.since == "first" or wait.minutes == 0 else max(instants)
+def _met_at(wait: Wait, first: datetime, last: datetime, cycle: CycleState) -> datetime:
+    anchor = first if wait.since == "first" or wait.minutes == 0 else last
     if cycle.opened_at is not None and anchor < cycle.opened_at:
         anchor = cycle.opened_at
     met = anchor + span(wait.minutes)
