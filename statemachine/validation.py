@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -69,14 +70,7 @@ def _next_look(state: DateState, definition: Definition, processor: str, places:
         due = asked + span(rules.again_minutes)
         if due >= parks_at(state, definition, definition.cycle_of[place.cycle]):
             return None
-    return due if _any_in_force(place.validators, state.game_date) else None
-
-
-def _any_in_force(validators: tuple[Validator, ...], game_date: str) -> bool:
-    for each in validators:  # noqa: SIM110 (answered by the first)
-        if in_force(each, game_date):
-            return True
-    return False
+    return due if place.on_every_date or any(in_force(each, state.game_date) for each in place.validators) else None
 
 
 def written(state: DateState, definition: Definition, processor: str) -> tuple[str, Work] | None:
@@ -85,7 +79,7 @@ def written(state: DateState, definition: Definition, processor: str) -> tuple[s
     return (place.cycle, work) if place is not None and work is not None else None
 
 
-class Place(Struct, frozen=True):
+class Place(Struct, frozen=True, dict=True):
     """A cycle in which a processor that has validators may write: the keys of its work there and of what was found
     last, and the validators that are for the cycle, on whatever date."""
 
@@ -93,6 +87,11 @@ class Place(Struct, frozen=True):
     work: str
     record: str
     validators: tuple[Validator, ...]
+
+    @cached_property
+    def on_every_date(self) -> bool:
+        """True where one of the validators is for every date."""
+        return any(each.since is None and each.until is None for each in self.validators)
 
 
 def _last(state: DateState, places: tuple[Place, ...]) -> tuple[Place, Work] | tuple[None, None]:
