@@ -21,6 +21,7 @@ from benchmarks.replay import STREAM, filled
 from benchmarks.season import long_date, season
 from benchmarks.tipoff import Confirming, facts_of, routing
 from events.sqlite import SqliteStore
+from events.sqlite_rows import events_in
 from handlers.dispatch import dispatch
 from handlers.recorded import is_control, is_date
 from handlers.recorder import Recorder, Timed
@@ -201,8 +202,9 @@ def _heads_alone(path: Path) -> None:
 def _events_alone(path: Path) -> None:
     connection = sqlite3.connect(path)
     decode = msgspec.json.Decoder().decode
-    for (body,) in connection.execute("SELECT CAST(body AS BLOB) FROM events ORDER BY position"):
-        decode(body)
+    for (packed,) in connection.execute("SELECT packed FROM events ORDER BY position"):
+        for body, _hash in events_in(packed):
+            decode(body)
     connection.close()
 
 

@@ -75,7 +75,7 @@ class MemoryStore:
     def read(self, stream: str, *, after: int = 0) -> Iterator[Stored]:
         """See Store."""
         with self._session():
-            events = self._streams.get(stream, [])[after:]
+            events = self._streams.get(stream, [])[max(after, 0) :]
         yield from events
 
     def bodies(self, stream: str) -> Iterator[bytes]:
@@ -85,7 +85,7 @@ class MemoryStore:
     def read_all(self, *, after: int = 0) -> Iterator[Stored]:
         """See Store."""
         with self._session():
-            events = self._all[after:]
+            events = self._all[max(after, 0) :]
         yield from events
 
     def streams(self, prefix: str = "") -> list[str]:

@@ -26,10 +26,11 @@ from events.commits import refuse_malformed
 from events.sqlite_append import NUMBER, instant, microseconds, write
 from events.sqlite_file import SqliteError, connect, explain, name_of
 from events.sqlite_ids import StoredIds
+from events.sqlite_rows import events_in
 from events.store import Commit, CorruptStore, Head, Pending, Stored, StoreUnavailable
 
-PAGE_ROWS = 512
-"""Rows fetched at a time while reading."""
+PAGE_ROWS = 32
+"""Rows fetched at a time while reading: some 8 MiB where all of them are full (events/sqlite_rows.py)."""
 
 FRESH_IDS_MAX = 32_768
 BUSY_SECONDS = 5.0
@@ -40,12 +41,10 @@ _HEAD = "SELECT stream, version, hash, state, next_deadline FROM heads WHERE str
 _HEADS = "SELECT stream, version, hash, state, next_deadline FROM heads WHERE stream >= ? ORDER BY stream LIMIT ?"
 _STREAMS = "SELECT stream FROM heads WHERE stream >= ? ORDER BY stream LIMIT ?"
 _READ = """
-    SELECT version, position, CAST(body AS BLOB), hash FROM events
+    SELECT version, position, CAST(packed AS BLOB) FROM events
     WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?"""
-_BODIES = """
-    SELECT version, CAST(body AS BLOB) FROM events WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?"""
 _READ_ALL = """
-    SELECT position, heads.stream, events.version, CAST(body AS BLOB), events.hash
+    SELECT position, heads.stream, events.version, CAST(packed AS BLOB)
     FROM events LEFT JOIN heads ON heads.number = events.stream
     WHERE position >= ? ORDER BY position LIMIT ?"""
 _DUE = "SELECT stream FROM heads WHERE next_deadline <= ? ORDER BY next_deadline, stream"
@@ -80,7 +79,7 @@ class SqliteStore:
         """The store in the file `path`; a missing one is made where `create` is true and `read_only` is not.
 
         `busy_seconds` bounds the wait for another writer. Raises StoreUnavailable (missing, not allowed, another
-        application's, a newer schema), CorruptStore (not a database, damaged).
+        application's, another schema), CorruptStore (not a database, damaged).
         """
         file = Path(path)
         connection = connect(file, create=create, read_only=read_only, busy_seconds=busy_seconds)
@@ -109,41 +108,53 @@ class SqliteStore:
 
     def read(self, stream: str, *, after: int = 0) -> Iterator[Stored]:
         """See Store. Every event is held against the hash chain; CorruptStore names the first that breaks it."""
-        with self._session() as connection:
-            number, last = connection.execute(NUMBER, (stream,)).fetchone() or (None, 0)
-            previous = _hash_at(connection, number, after)
-        version = after
-        for version, position, body, hash in self._pages(_READ, number, start=after + 1):
-            if chain(previous, body) != hash:
-                raise self._corrupt(f"version {version} of {stream} is not what was written, or one before it is gone")
-            yield Stored(position, stream, version, body, hash)
-            previous = hash
-        if version < last:
-            raise self._corrupt(f"{stream} ends at version {version}, its head is at {last}")
+        number, last = self._number(stream)
+        seen = after = max(after, 0)
+        previous = GENESIS
+        for ended, position, packed in self._pages(_READ, number, start=after):  # `after` has the hash before the next
+            events = events_in(packed)
+            first = ended - len(events) + 1
+            if not _follows(first, seen, after):
+                raise self._missing(seen + 1, stream)
+            if first <= seen:
+                _, previous = events[seen - first]
+            for version, (body, hash) in enumerate(events[seen + 1 - first :], seen + 1):
+                if chain(previous, body) != hash:
+                    reason = f"version {version} of {stream} is not what was written, or one before it is gone"
+                    raise self._corrupt(reason)
+                yield Stored(position - ended + version, stream, version, body, hash)
+                previous = hash
+            seen = ended
+        if seen < last:
+            raise self._corrupt(f"{stream} ends at version {seen}, its head is at {last}")
 
     def bodies(self, stream: str) -> Iterator[bytes]:
         """See Store. CorruptStore where one is missing."""
-        with self._session() as connection:
-            number, last = connection.execute(NUMBER, (stream,)).fetchone() or (None, 0)
+        number, last = self._number(stream)
         seen = 0
-        for version, body in self._pages(_BODIES, number, start=1):
-            if version != seen + 1:
-                break
-            seen = version
-            yield body
+        for ended, _, packed in self._pages(_READ, number, start=1):
+            events = events_in(packed)
+            if ended - len(events) != seen:
+                raise self._missing(seen + 1, stream)
+            for body, _ in events:
+                yield body
+            seen = ended
         if seen < last:
-            raise self._corrupt(f"version {seen + 1} of {stream} is missing")
+            raise self._missing(seen + 1, stream)
 
     def read_all(self, *, after: int = 0) -> Iterator[Stored]:
         """See Store. Positions have no gaps here; CorruptStore names the first that is missing."""
-        for row in self._pages(_READ_ALL, start=after + 1):
-            stored = Stored(*row)
-            if stored.position != after + 1:
-                raise self._corrupt(f"the event at position {after + 1} is missing")
-            if stored.stream is None:
-                raise self._corrupt(f"the event at position {stored.position} belongs to no stream")
-            after = stored.position
-            yield stored
+        seen = after = max(after, 0)
+        for ended, stream, version, packed in self._pages(_READ_ALL, start=after + 1):
+            events = events_in(packed)
+            first = ended - len(events) + 1
+            if not _follows(first, seen, after):
+                raise self._corrupt(f"the event at position {seen + 1} is missing")
+            if stream is None:
+                raise self._corrupt(f"the event at position {seen + 1} belongs to no stream")
+            for position, (body, hash) in enumerate(events[seen + 1 - first :], seen + 1):
+                yield Stored(position, stream, version - ended + position, body, hash)
+            seen = ended
 
     def streams(self, prefix: str = "") -> list[str]:
         """See Store."""
@@ -189,6 +200,11 @@ class SqliteStore:
             self._closed = True
             self._connection.close()
 
+    def _number(self, stream: str) -> tuple[int | None, int]:
+        """The number of `stream` and its version, 0 where it has no events."""
+        with self._session() as connection:
+            return connection.execute(NUMBER, (stream,)).fetchone() or (None, 0)
+
     @contextmanager
     def _session(self) -> Iterator[sqlite3.Connection]:
         """The connection, for this thread alone, with SQLite's errors told in our words."""
@@ -216,16 +232,18 @@ class SqliteStore:
     def _corrupt(self, reason: str) -> CorruptStore:
         return CorruptStore(store=self._name, reason=reason)
 
+    def _missing(self, version: int, stream: str) -> CorruptStore:
+        return self._corrupt(f"version {version} of {stream} is missing")
+
 
 def _undo(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         connection.execute("ROLLBACK")
 
 
-def _hash_at(connection: sqlite3.Connection, number: int | None, version: int) -> str:
-    query = "SELECT hash FROM events WHERE stream = ? AND version = ?"
-    row = connection.execute(query, (number, version)).fetchone()
-    return str(row[0]) if row else GENESIS
+def _follows(first: int, seen: int, after: int) -> bool:
+    """True for a row whose `first` event comes next after `seen`, or in whose midst reading `after` begins."""
+    return first == seen + 1 or 0 < first <= seen == after
 
 
 def _head(row: tuple[Any, ...]) -> Head:

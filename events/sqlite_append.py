@@ -11,6 +11,7 @@ from sqlite3 import Connection
 
 from events.codec import encode
 from events.sqlite_ids import StoredIds
+from events.sqlite_rows import Row, rows
 from events.store import Commit, DuplicateEvent, WrongExpectedVersion
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,9 +24,7 @@ _PUT_HEAD = """
     INSERT INTO heads(number, stream, version, hash, next_deadline, state) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT(number) DO UPDATE SET version = excluded.version, hash = excluded.hash,
     next_deadline = excluded.next_deadline, state = excluded.state"""
-_PUT_EVENT = "INSERT INTO events(stream, version, hash, body) VALUES (?, ?, ?, ?)"
-"""SQLite counts the positions on from the last."""
-
+_PUT_ROW = "INSERT INTO events(position, stream, version, packed) VALUES (?, ?, ?, ?)"
 _PUT_COMMAND = """
     INSERT INTO outbox(command_id, stream, body) VALUES (?, ?, ?)
     ON CONFLICT(command_id) DO UPDATE SET stream = excluded.stream, body = excluded.body"""
@@ -40,11 +39,8 @@ def write(connection: Connection, commits: Sequence[Commit], stored_ids: StoredI
     (last,) = connection.execute("SELECT ifnull(max(position), 0) FROM events").fetchone()
     numbered = list(zip(numbers, commits, strict=True))
     connection.executemany(_PUT_HEAD, [_head_row(number, commit) for number, commit in numbered])
-    connection.executemany(
-        _PUT_EVENT,
-        [(number, event.version, event.hash, event.body) for number, commit in numbered for event in commit.events],
-    )
     stored_ids.add(ids, first_position=last + 1)
+    connection.executemany(_PUT_ROW, _rows(numbered, after=last))
     _write_outbox(connection, numbered)
 
 
@@ -60,21 +56,34 @@ def instant(stored: int | None) -> datetime | None:
 
 def _numbers(connection: Connection, commits: Sequence[Commit]) -> list[int]:
     """The number of each commit's stream; new streams are counted on from the last."""
-    (last,) = connection.execute("SELECT ifnull(max(number), 0) FROM heads").fetchone()
     numbers = []
+    last = 0
     for commit in commits:
         number, actual = connection.execute(NUMBER, (commit.stream,)).fetchone() or (None, 0)
         if actual != commit.expected_version:
             raise WrongExpectedVersion(stream=commit.stream, expected=commit.expected_version, actual=actual)
         if number is None:
-            number = last = last + 1
+            number = last = (last or _last_number(connection)) + 1
         numbers.append(number)
     return numbers
+
+
+def _last_number(connection: Connection) -> int:
+    (last,) = connection.execute("SELECT ifnull(max(number), 0) FROM heads").fetchone()
+    return int(last)
 
 
 def _head_row(number: int, commit: Commit) -> tuple[object, ...]:
     head = commit.head
     return number, commit.stream, head.version, head.hash, microseconds(head.next_deadline), head.state
+
+
+def _rows(numbered: Sequence[tuple[int, Commit]], *, after: int) -> list[Row]:
+    found: list[Row] = []
+    for number, commit in numbered:
+        found += rows(number, commit.events, after=after)
+        after += len(commit.events)
+    return found
 
 
 def _write_outbox(connection: Connection, numbered: Sequence[tuple[int, Commit]]) -> None:

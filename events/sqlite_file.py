@@ -16,7 +16,7 @@ from events.store import CorruptStore, StoreError, StoreUnavailable
 APPLICATION_ID = 0x7469706F
 """Marks a SQLite file as a Tipoff store: "tipo" in ASCII."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -27,8 +27,8 @@ CREATE TABLE heads(
 );
 CREATE INDEX deadlines ON heads(next_deadline, stream) WHERE next_deadline IS NOT NULL;
 CREATE TABLE events(
-    position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL,
-    body BLOB NOT NULL, UNIQUE(stream, version)
+    position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, version INTEGER NOT NULL, packed BLOB NOT NULL,
+    UNIQUE(stream, version)
 );
 CREATE TABLE fresh_ids(position INTEGER PRIMARY KEY, ids TEXT NOT NULL);
 CREATE TABLE ids(id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -36,17 +36,9 @@ CREATE TABLE outbox(
     position INTEGER PRIMARY KEY, command_id TEXT NOT NULL UNIQUE, stream INTEGER NOT NULL, body BLOB NOT NULL
 );
 """
-"""`events.stream` and `outbox.stream` are `heads.number`; `next_deadline` is in microseconds since 1970 in UTC;
-`fresh_ids` has the ids of an append as a JSON array, at the position of its first event."""
-
-FROM_SCHEMA_1 = (
-    "INSERT INTO ids(id) SELECT id FROM fresh_ids ORDER BY id",
-    "DROP TABLE fresh_ids",
-    "CREATE TABLE fresh_ids(position INTEGER PRIMARY KEY, ids TEXT NOT NULL)",
-    "PRAGMA user_version = 2",
-)
-"""Schema 1 had a row of `fresh_ids` for each id. Whoever opens such a file for writing merges them first; reading asks
-nothing of that table."""
+"""`events.stream` and `outbox.stream` are `heads.number`; `next_deadline` is in microseconds since 1970 in UTC; a row
+of `events` bears the position and the version of the last event in it (events/sqlite_rows.py); `fresh_ids` has the ids
+of an append as a JSON array, at the position of its first event."""
 
 CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000
@@ -151,7 +143,7 @@ def make(path: Path) -> None:
 
 def _refuse_foreign(connection: sqlite3.Connection, *, store: str) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    version = _schema(connection)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
         next_step = "Name the path of a Tipoff store, or of a file that does not exist yet."
         raise StoreUnavailable(store=store, reason="it is a database of another application", next_step=next_step)
@@ -160,6 +152,10 @@ def _refuse_foreign(connection: sqlite3.Connection, *, store: str) -> None:
         raise StoreUnavailable(store=store, reason=reason, next_step="Upgrade Tipoff; the file is untouched.")
     if version < 1:
         raise CorruptStore(store=store, reason=f"its schema is {version}, which no Tipoff ever wrote")
+    if version < SCHEMA_VERSION:
+        reason = f"an earlier Tipoff wrote it (schema {version}, this one knows {SCHEMA_VERSION})"
+        next_step = "`export` it with that one and `import` the export into a new store; the file is untouched."
+        raise StoreUnavailable(store=store, reason=reason, next_step=next_step)
 
 
 def _set_up(connection: sqlite3.Connection, *, store: str, read_only: bool) -> None:
@@ -174,19 +170,3 @@ def _set_up(connection: sqlite3.Connection, *, store: str, read_only: bool) -> N
     connection.execute("PRAGMA fullfsync = 1")  # macOS: through the drive's cache; nothing elsewhere
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_KEPT}")
-    _upgrade(connection)
-
-
-def _upgrade(connection: sqlite3.Connection) -> None:
-    """Lift a file of an older schema to the present one, in one step."""
-    if _schema(connection) < SCHEMA_VERSION:
-        connection.execute("BEGIN IMMEDIATE")
-        if _schema(connection) < SCHEMA_VERSION:  # still, now that no other process writes
-            for statement in FROM_SCHEMA_1:
-                connection.execute(statement)
-        connection.execute("COMMIT")
-
-
-def _schema(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(version)

@@ -22,6 +22,8 @@ from events.codec import encode
 _MERGED = "SELECT ids.id FROM json_each(?) AS asked CROSS JOIN ids ON ids.id = asked.value"
 """One look-up in the index for each id of a JSON array; a list of variables would be sorted, and prepared, anew."""
 
+_ENDS = "SELECT (SELECT min(position) FROM fresh_ids), (SELECT max(position) FROM fresh_ids)"
+_NEWER = "SELECT position, ids FROM fresh_ids WHERE position > ? ORDER BY position"
 _MERGE = "INSERT INTO ids(id) SELECT value FROM fresh_ids, json_each(fresh_ids.ids) ORDER BY value"
 
 _decode = msgspec.json.Decoder(list[str]).decode
@@ -35,7 +37,7 @@ class StoredIds:
         self._fresh_ids_max = fresh_ids_max
         self._mirror: set[str] = set()
         self._oldest: int | None = None  # position of the first row of `fresh_ids`, as mirrored
-        self._newest = 0  # and of the last
+        self._newest: int | None = None  # and of the last
         self._added: tuple[int, Sequence[str]] | None = None
 
     def duplicates(self, ids: Sequence[str]) -> frozenset[str]:
@@ -64,12 +66,12 @@ class StoredIds:
 
     def _follow(self) -> None:
         """Bring the mirror up to `fresh_ids`; begin anew where a merge, by whomever, has emptied that table."""
-        (oldest,) = self._connection.execute("SELECT min(position) FROM fresh_ids").fetchone()
+        oldest, newest = self._connection.execute(_ENDS).fetchone()
         if oldest != self._oldest:
-            self._mirror, self._oldest, self._newest = set(), None, 0
-        newer = "SELECT position, ids FROM fresh_ids WHERE position > ? ORDER BY position"
-        for position, text in self._connection.execute(newer, (self._newest,)).fetchall():
-            self._remember(position, _decode(text))
+            self._mirror, self._oldest, self._newest = set(), None, None
+        if newest != self._newest:
+            for position, text in self._connection.execute(_NEWER, (self._newest or 0,)).fetchall():
+                self._remember(position, _decode(text))
 
     def _remember(self, position: int, ids: Sequence[str]) -> None:
         self._mirror.update(ids)

@@ -14,7 +14,8 @@ class ReadContract:
 
     def test_a_stream_is_read_from_after_a_version(self, store: Store):
         extend(store, STREAM, *ids(1, 2, 3))
-        assert [[e.version for e in store.read(STREAM, after=after)] for after in range(5)] == [
+        assert [[e.version for e in store.read(STREAM, after=after)] for after in range(-1, 5)] == [
+            [1, 2, 3],
             [1, 2, 3],
             [2, 3],
             [3],

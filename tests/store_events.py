@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copyfile
 
+import msgspec
+
 from events.catalogue import CommandRequested, CompletionRecorded, Event
 from events.codec import GENESIS, chain, derive_id, encode
 from events.sqlite import SqliteStore
 from events.sqlite_file import connect, name_of
+from events.sqlite_rows import events_in
 from events.store import Commit, Head, Sealed, Store
 
 TIP_OFF = datetime(2026, 1, 16, 0, 30, tzinfo=UTC)
@@ -100,9 +103,12 @@ def open_merging(path: Path, *, fresh_ids_max: int) -> tuple[SqliteStore, sqlite
 
 
 def fill(path: Path) -> None:
-    """Make a store of 40 events in two streams, with a deadline and a command."""
+    """Make a store of 40 events in two streams, of 20 each, with a deadline and a command. The first stream lies in two
+    rows: versions 1 to 10 at position 10, the rest at position 20."""
     with closing(SqliteStore.open(path)) as store:
-        store.append([commit(STREAM, *ids(*range(20)), deadline=minutes(1), outbox=[command("a")])])
+        first = commit(STREAM, *ids(*range(10)), outbox=[command("a")])
+        store.append([first])
+        store.append([commit(STREAM, *ids(*range(10, 20)), onto=first.head, deadline=minutes(1))])
         store.append([commit(OTHER, *ids(*range(20, 40)))])
 
 
@@ -110,6 +116,24 @@ def change(path: Path, statement: str) -> None:
     """Do to the file behind the store's back what `statement` says."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement)
+
+
+Edit = Callable[[bytes, str], tuple[bytes, str]]
+"""Makes other bytes and another hash of those of an event."""
+
+
+def rewrite(path: Path, stream: str, version: int, edit: Edit) -> None:
+    """Do to one event in the file behind the store's back what `edit` says."""
+    row = """
+        SELECT position, events.version, packed FROM events JOIN heads ON heads.number = events.stream
+        WHERE heads.stream = ? AND events.version >= ? ORDER BY events.version"""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        position, ended, packed = connection.execute(row, (stream, version)).fetchone()
+        events = events_in(packed)
+        place = version - ended - 1
+        events[place] = edit(*events[place])
+        packed = msgspec.msgpack.encode(events)
+        connection.execute("UPDATE events SET packed = ? WHERE position = ?", (packed, position))
 
 
 def crash_image(path: Path, folder: Path, *, wal_bytes: int | None = None) -> Path:

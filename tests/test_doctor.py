@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from events.sqlite import SqliteStore
 from tests.command_line import NOON, Ran, evening, tipoff, written
 from tests.emulators import free_port
 from tests.local_server import says, serving
+from tests.store_events import rewrite
 
 LAST_TICK = datetime(2026, 1, 18, 6, 0, tzinfo=UTC)
 """Until when `evening` ticks."""
@@ -270,9 +271,12 @@ def test_what_a_newer_program_wrote_is_named_and_not_taken_for_health(tmp_path: 
 
 def _damage(path: Path) -> None:
     """Make the last event of the control stream one of a schema from the future."""
-    with closing(sqlite3.connect(path)) as file, file:
-        file.execute(
-            'UPDATE events SET body = CAST(replace(CAST(body AS TEXT), \'"data":{\', \'"schema":99,"data":{\') AS BLOB)'
-            " WHERE position = (SELECT max(position) FROM events JOIN heads ON number = events.stream"
-            " WHERE heads.stream = 'nba/control')"
-        )
+    with closing(SqliteStore.open(path, read_only=True)) as store:
+        head = store.head("nba/control")
+    assert head is not None
+    rewrite(
+        path,
+        "nba/control",
+        head.version,
+        lambda body, hash: (body.replace(b'"data":{', b'"schema":99,"data":{'), hash),
+    )

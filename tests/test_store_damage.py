@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from shutil import copyfile
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from events.sqlite import SqliteStore
 from events.store import CorruptStore, Store, StoreError
-from tests.store_events import OTHER, STREAM, change, extend, fill, ids
+from tests.store_events import OTHER, STREAM, Edit, change, extend, fill, ids, rewrite
 
 
 @pytest.fixture
@@ -74,6 +74,10 @@ def by_stream(store: Store) -> object:
     return list(store.read(STREAM))
 
 
+def by_body(store: Store) -> object:
+    return list(store.bodies(STREAM))
+
+
 def by_position(store: Store) -> object:
     return list(store.read_all())
 
@@ -81,16 +85,18 @@ def by_position(store: Store) -> object:
 @pytest.mark.parametrize(
     ("statement", "read", "reason"),
     [
-        ("UPDATE events SET body = replace(body, '\"raw\"', '\"row\"') WHERE position = 7", by_stream, "version 7 of"),
-        ("UPDATE events SET hash = 'f' || substr(hash, 2) WHERE position = 7", by_stream, "version [78] of"),
-        ("DELETE FROM events WHERE position = 7", by_stream, "version 8 of"),
-        ("DELETE FROM events WHERE position = 1", by_stream, "version 2 of"),
-        ("DELETE FROM events WHERE position = 20", by_stream, "ends at version 19, its head is at 20"),
+        ("DELETE FROM events WHERE position = 10", by_stream, "version 1 of .* is missing"),
+        ("DELETE FROM events WHERE position = 20", by_stream, "ends at version 10, its head is at 20"),
         ("DELETE FROM events WHERE stream = 1", by_stream, "ends at version 0, its head is at 20"),
-        ("DELETE FROM events WHERE position = 7", by_position, "position 7 is missing"),
-        ("DELETE FROM events WHERE position = 1", by_position, "position 1 is missing"),
+        ("DELETE FROM events WHERE position = 20", by_body, "version 11 of .* is missing"),
+        ("DELETE FROM events WHERE position = 10", by_position, "position 1 is missing"),
+        ("DELETE FROM events WHERE position = 20", by_position, "position 11 is missing"),
         ("DELETE FROM heads WHERE number = 1", by_position, "position 1 .* no stream"),
-        ("UPDATE events SET hash = CAST(x'ff' AS TEXT) WHERE position = 7", by_position, "UTF-8"),
+        ("UPDATE events SET version = 19 WHERE position = 20", by_stream, "version 11 of .* is missing"),
+        ("UPDATE events SET version = 9 WHERE position = 10", by_stream, "version 1 of .* is missing"),
+        ("UPDATE events SET version = 21 WHERE position = 20", by_body, "version 11 of .* is missing"),
+        ("UPDATE events SET position = 19 WHERE position = 20", by_position, "position 11 is missing"),
+        ("UPDATE events SET position = 9 WHERE position = 10", by_position, "position 1 is missing"),
         ("DROP TABLE events", by_position, "no such table"),
         ("UPDATE outbox SET body = '{'", lambda store: store.pending(), "outbox"),
         ("UPDATE heads SET version = 19 WHERE number = 1", lambda store: extend(store, STREAM, *ids("new")), "UNIQUE"),
@@ -102,6 +108,50 @@ def test_rows_that_do_not_fit_together_are_damage_with_their_place(
     change(path, statement)
     with closing(SqliteStore.open(path)) as store, pytest.raises(CorruptStore, match=reason):
         read(store)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        "x''",
+        "x'90'",
+        "'text'",
+        "substr(packed, 1, 3000)",
+        "packed || x'00'",
+        "substr(packed, 1, length(packed) - 1) || x'ff'",
+    ],
+)
+def test_a_row_that_is_cut_or_filled_up_has_lost_its_events(path: Path, packed: str):
+    change(path, f"UPDATE events SET packed = {packed} WHERE position = 20")
+    with closing(SqliteStore.open(path)) as store:
+        assert len(taken(store.read(STREAM), "version 11 of .* is missing")) == 10
+        assert len(taken(store.bodies(STREAM), "version 11 of .* is missing")) == 10
+        assert len(taken(store.read_all(), "position 11 is missing")) == 10
+
+
+def taken(events: Iterator[object], reason: str) -> list[object]:
+    """What is read before CorruptStore says `reason`."""
+    found: list[object] = []
+    with pytest.raises(CorruptStore, match=reason):
+        found.extend(events)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("edit", "broken"),
+    [
+        (lambda body, hash: (body.replace(b'"raw"', b'"row"'), hash), 17),
+        (lambda body, hash: (body + b" ", hash), 17),
+        (lambda body, hash: (body, "f" + hash[1:] if hash[0] != "f" else "0" + hash[1:]), 17),
+        (lambda body, hash: (body, "\u00ff"), 17),
+    ],
+)
+@pytest.mark.parametrize("after", [0, 10, 13, 16])
+def test_an_event_that_was_changed_breaks_the_chain_in_its_place(path: Path, edit: Edit, broken: int, after: int):
+    rewrite(path, STREAM, broken, edit)
+    with closing(SqliteStore.open(path)) as store:
+        read = taken(store.read(STREAM, after=after), f"version {broken} of")
+        assert len(read) == broken - 1 - after
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from msgspec import Struct
 from events.codec import GENESIS, chain
 from events.memory import MemoryStore
 from events.sqlite import SqliteStore
+from events.sqlite_rows import events_in
 from events.store import Commit, Head, Sealed
 from handlers.export_format import ExportReader, header_line, trailer_line
 from handlers.portability import check_export, import_store
@@ -26,6 +27,7 @@ from handlers.verification import Finding, Verified, verify
 from tests.command_line import evening, tipoff
 from tests.driving import nba
 from tests.histories import History, histories, play
+from tests.store_events import change, rewrite
 
 DATE, CONTROL = "nba/2026-01-16", "nba/control"
 
@@ -144,19 +146,13 @@ def test_the_exit_code_says_whether_all_holds(path: Path):
 # --- damage to the file -------------------------------------------------------------------------------------------
 
 
-def change(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(statement)
-
-
 IN_DATE = f"stream = (SELECT number FROM heads WHERE stream = '{DATE}')"
 
 
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        (f"UPDATE events SET body = replace(body, '2026', '2025') WHERE {IN_DATE} AND version = 9", ("chain", DATE, 9)),
-        (f"DELETE FROM events WHERE {IN_DATE} AND version = 9", ("chain", DATE, 9)),
+        (f"DELETE FROM events WHERE {IN_DATE}", ("chain", DATE, 1)),
         (f"UPDATE heads SET next_deadline = NULL WHERE stream = '{DATE}'", ("deadline", DATE, None)),
         (f"UPDATE heads SET state = replace(state, 'G', 'H') WHERE stream = '{DATE}'", ("fold", DATE, None)),
         ("DELETE FROM outbox", ("outbox", DATE, None)),
@@ -172,6 +168,19 @@ def test_damage_is_found_where_it_is(path: Path, statement: str, expected: tuple
     assert verified(path).clean
     change(path, statement)
     assert expected in places(verified(path))
+
+
+def test_an_event_that_was_changed_in_the_file_is_found_where_it_is(path: Path):
+    rewrite(path, DATE, 9, lambda body, hash: (body.replace(b"2026", b"2025"), hash))
+    assert ("chain", DATE, 9) in places(verified(path))
+
+
+def test_a_row_that_is_gone_is_found_where_it_was(path: Path):
+    gone = f"SELECT version, packed FROM events WHERE {IN_DATE} AND version >= 9 ORDER BY version LIMIT 1"
+    with closing(sqlite3.connect(path)) as connection:
+        ended, packed = connection.execute(gone).fetchone()
+    change(path, f"DELETE FROM events WHERE {IN_DATE} AND version = {ended}")
+    assert ("chain", DATE, ended - len(events_in(packed)) + 1) in places(verified(path))
 
 
 def unsettle(path: Path) -> None:
