@@ -89,14 +89,13 @@ class _Draft:
         self.version = definition.version
         self.decider: Any = decider_for(stream)
         self.decide_and_fold = self.decider.decide_and_fold
+        self.follow_ups: Any = self.decider.follow_ups
         self.events: list[Event] = []
 
-    def decide(self, fact: Fact, now: datetime) -> list[Event]:
+    def decide(self, fact: Fact, now: datetime) -> None:
         """Add what follows from `fact`."""
-        events: list[Event]
         events, self.state = self.decide_and_fold(self.state, fact, now, self.definition)
         self.events += events
-        return events
 
     def commit(self) -> Commit:
         """What is to be appended."""
@@ -210,10 +209,12 @@ class Recorder:
         if draft.state.definition != draft.version:
             self._adopt(drafts, draft, stream, now)
         before = draft.state
-        events = draft.decide(fact, now)
+        events, after = draft.decide_and_fold(before, fact, now, draft.definition)
         if not events:
             tally.duplicate += 1
             return
+        draft.state = after
+        draft.events += events
         taken.add(fact.id)
         if type(fact.data) is MessageRejected:
             tally.rejected += 1
@@ -225,7 +226,7 @@ class Recorder:
             for event in events:
                 tally.commands += isinstance(event.data, CommandRequested)
                 tally.alerts += isinstance(event.data, AlertRaised)
-        for follow_up in draft.decider.follow_ups(before, events, draft.state):
+        for follow_up in draft.follow_ups(before, events, after):
             taken |= self._recent_ids.among([follow_up.id])
             followed = Tally()
             self._take(drafts, follow_up, now, taken, followed)

@@ -117,9 +117,9 @@ def _record(turn: Turn, data: Any) -> None:
 
 def _completion(turn: Turn, data: CompletionRecorded) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, data.output_table)
-    cycle = cycle_of(turn, data.phase)
     if _said_already(turn, processor, data.run, data.status):
         return
+    cycle = cycle_of(turn, data.phase)
     key = f"{cycle}/{data.phase}/{processor}"
     before = turn.state.work.get(key)
     turn.emit(replace(data, processor=processor, cycle=cycle))

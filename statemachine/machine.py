@@ -149,6 +149,9 @@ def _build(cycle: Cycle) -> Machine:
 _ENTER = {"waiting": "on_waiting", "gate": "on_gate", "blocked": "on_blocked"}
 
 
+_NOT_OPENED = CycleState()
+
+
 class CycleModel:
     """The model of one cycle during one turn: its guards read the turn's state, its callbacks emit to the turn."""
 
@@ -161,7 +164,7 @@ class CycleModel:
     @property
     def at(self) -> CycleState:
         """The recorded state of the cycle."""
-        return self.turn.state.cycles.get(self.cycle.name) or CycleState()
+        return self.turn.state.cycles.get(self.cycle.name, _NOT_OPENED)
 
     @property
     def step(self) -> Step:

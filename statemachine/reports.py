@@ -23,11 +23,6 @@ def reports(before: DateState, events: Sequence[Event], after: DateState, stream
     return found + [_fact(stream, last, number, data, last.recorded_at) for number, data in enumerate(said, 1)]
 
 
-def says_nothing(before: DateState, events: Sequence[Event], after: DateState) -> bool:
-    """True for the usual turn, of which there is nothing to report: a run said something, and nothing followed."""
-    return len(events) == 1 and after.unmapped is before.unmapped and after.games is before.games
-
-
 def _of_heals(game_date: str, events: Sequence[Event]) -> Iterator[tuple[Event, Input]]:
     for event in events:
         data = event.data

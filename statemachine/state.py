@@ -17,14 +17,18 @@ from events.catalogue import GateEvaluated
 from events.records import Differing
 from events.values import NO_SUBJECT, CommandKind, Game, HealOutcome, Measure, Severity
 
-RECENT_INPUTS_MAX = 64
+RECENT_INPUTS_MAX = 16
 """How many input ids a stream remembers itself, so that a redelivery is answered without asking the store."""
 
 UNMAPPED_MAX = 64
 """How many names without a processor a date remembers; one that comes back after that is reported once more."""
 
 RECENT_RUNS_MAX = 64
-"""How many runs of a processor are remembered, by (run, status) and by instant; above the storm limit of 50."""
+"""How many runs of a processor are remembered by instant; above the storm limit of 50."""
+
+SEEN_MAX = 32
+"""How many (run, status) of a processor are remembered: so many may be said again under another name of it, or begin
+before others have ended. What is said again under the same name has the same id, which the store knows forever."""
 
 OFF_DATE = frozenset({"postponed", "moved", "cancelled"})
 """Game statuses that take a game out of the date's expectation."""

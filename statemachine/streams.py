@@ -19,7 +19,7 @@ from statemachine.coming import Deadline
 from statemachine.control import ControlState
 from statemachine.definition import Definition
 from statemachine.pulse import PulseState
-from statemachine.reports import reports, says_nothing
+from statemachine.reports import reports
 from statemachine.state import DateState
 from statemachine.turn import S
 
@@ -60,7 +60,9 @@ def breaker_stream(domain: str) -> str:
 
 
 def _told_to_sport(before: DateState, events: Sequence[Event], after: DateState) -> list[Fact]:
-    return [] if says_nothing(before, events, after) else reports(before, events, after, control_stream(after.sport))
+    if len(events) == 1 and after.unmapped is before.unmapped and after.games is before.games:
+        return []  # the usual turn: a run said something, and nothing followed
+    return reports(before, events, after, control_stream(after.sport))
 
 
 def _told_to_date(_before: PulseState, events: Sequence[Event], _after: PulseState) -> list[Fact]:

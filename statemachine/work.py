@@ -24,6 +24,7 @@ from events.catalogue import (
 from events.records import CompletionReopened, DisagreementNoted
 from statemachine.state import (
     RECENT_RUNS_MAX,
+    SEEN_MAX,
     UNMAPPED_MAX,
     CycleState,
     DateState,
@@ -131,7 +132,7 @@ def _run_seconds(before: Work, run: str | None, at: datetime) -> tuple[int, ...]
 
 
 def _remember(seen: tuple[str, ...], key: str) -> tuple[str, ...]:
-    return (*seen[1 - RECENT_RUNS_MAX :], key)
+    return (*seen[1 - SEEN_MAX :], key)
 
 
 def _numbers(said: dict[str, Any]) -> dict[str, float]:

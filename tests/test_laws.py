@@ -40,7 +40,7 @@ from handlers import definitions
 from statemachine.deadlines import deadlines
 from statemachine.definition import Definition, decode_definition
 from statemachine.machine import states, table
-from statemachine.state import Alert, DateState, expected_count
+from statemachine.state import RECENT_INPUTS_MAX, Alert, DateState, expected_count
 from statemachine.streams import control_stream, decider_for, encode_state, fold
 from tests.histories import History, Played, histories, play
 
@@ -377,7 +377,7 @@ def test_the_state_of_a_date_stays_small(history: History):
 
     for _before, _events, after, _definition in turns(played, history.stream):
         assert len(after.elapsed) <= 60
-        assert len(after.recent) <= 64
+        assert len(after.recent) <= RECENT_INPUTS_MAX
 
 
 @pytest.mark.parametrize("sport", SPORTS)
