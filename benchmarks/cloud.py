@@ -166,7 +166,7 @@ def replaced_operations(definition: Definition, lines: Sequence[bytes]) -> Opera
     client = firestore.Client(project=_project())
     reads = writes = 0
 
-    @firestore.transactional  # type: ignore[untyped-decorator]
+    @firestore.transactional
     def complete(transaction: Any, document: Any, name: str) -> None:
         nonlocal reads, writes
         reads += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -79,10 +81,10 @@ def _events(definition: Definition, folder: Path, *, events: int, rounds: int) -
         for _ in range(ALONE):
             for age, stream in ages.items():
                 one = _progress(stream, now, 1)
-                taken.setdefault(f"{age}, alone", []).append(moment(lambda facts=one: recorder.record(facts)))
+                taken.setdefault(f"{age}, alone", []).append(moment(partial(recorder.record, one)))
         for age, stream in ages.items():
             many = _progress(stream, now, BATCH)
-            work = spent(lambda facts=many: recorder.record(facts), units=BATCH)
+            work = spent(partial(recorder.record, many), units=BATCH)
             taken.setdefault(f"{age}, in a batch", []).append(work)
     store.close()
     return {name: series(name, measured) for name, measured in taken.items()}
@@ -101,7 +103,7 @@ def _progress(stream: str, now: datetime, number: int) -> list[Timed]:
         (
             Fact(
                 stream=stream,
-                id=derive_id("flat", stream, each),
+                id=derive_id("flat", stream, str(each)),
                 occurred_at=now,
                 correlation=f"flat-{each}",
                 data=ProgressReported(phase="predictions", published_name="prediction-ready", subject=f"player{each}"),
@@ -112,6 +114,11 @@ def _progress(stream: str, now: datetime, number: int) -> list[Timed]:
     ]
 
 
+def _tick_at(recorder: Recorder, instants: Sequence[datetime]) -> None:
+    for instant in instants:
+        recorder.tick(instant)
+
+
 def _ticks(definition: Definition, folder: Path, *, open_dates: int, rounds: int) -> dict[str, Series]:
     instants = _deadlines(definition)
     taken: dict[str, list[Spent]] = {}
@@ -120,9 +127,9 @@ def _ticks(definition: Definition, folder: Path, *, open_dates: int, rounds: int
             store = SqliteStore.open(_new(folder) / "ticks.sqlite")
             recorder = Recorder(store, {definition.sport: definition})
             recorder.record([_schedule(definition, place) for place in range(number)])
-            busy = spent(lambda to=recorder: [to.tick(instant) for instant in instants], units=len(instants))
+            busy = spent(partial(_tick_at, recorder, instants), units=len(instants))
             taken.setdefault(f"tick, {number} open", []).append(busy)
-            idle = spent(lambda to=recorder: [to.tick(instants[-1]) for _ in range(BATCH)], units=BATCH)
+            idle = spent(partial(_tick_at, recorder, [instants[-1]] * BATCH), units=BATCH)
             taken.setdefault(f"idle tick, {number} open", []).append(idle)
             store.close()
     return {name: series(name, measured) for name, measured in taken.items()}
@@ -154,7 +161,7 @@ def _schedule(definition: Definition, place: int) -> Timed:
     )
     fact = Fact(
         stream=date_stream(definition.sport, day.isoformat()),
-        id=derive_id("flat-schedule", day),
+        id=derive_id("flat-schedule", day.isoformat()),
         occurred_at=opened,
         correlation="flat",
         data=SchedulePublished(games=games),

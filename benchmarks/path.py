@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter
@@ -110,8 +111,12 @@ class _Timed(Intake):
     def deliver(self, delivery: Delivery) -> Future[Tally]:
         """See Intake."""
         future = super().deliver(delivery)
-        future.add_done_callback(lambda done: done.exception() or self.stored.note(delivery.message_id))
+        future.add_done_callback(partial(self._note, delivery.message_id))
         return future
+
+    def _note(self, message_id: str, done: Future[Tally]) -> None:
+        if done.exception() is None:
+            self.stored.note(message_id)
 
     def _decided(self, tally: Tally, _seconds: float) -> None:
         for pending in tally.outbox:
