@@ -1,8 +1,8 @@
 """Deadlines: the instants at which absence becomes a fact, computed from the state, and what each of them does.
 
 `deadlines` is a pure function of state and definition; the store keeps the earliest per stream (`next_deadline`), so a
-tick touches only streams that are due, and acts on `first_due` until there is none. A deadline that has been acted on
-is remembered by name (`DateState.elapsed`) or disappears because the state moved on.
+tick touches only streams that are due, and acts on what is `due_now` until nothing is. A deadline that has been acted
+on is remembered by name (`DateState.elapsed`) or disappears because the state moved on.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from statemachine.opening import opens_at, parks_at
 from statemachine.readiness import Standing, standing, waits_met
 from statemachine.state import CycleState, DateState, expected_count, is_quiet
 from statemachine.turn import Turn
+from statemachine.validator import VALIDATE
 
 PROBE_AHEAD = timedelta(minutes=5)
 """How long before a box-score band the boundary is measured again, so that the band judges what is, not what was."""
@@ -47,10 +48,16 @@ def next_deadline(state: DateState, definition: Definition) -> datetime | None:
     return None
 
 
-def first_due(turn: Turn) -> Deadline | None:
-    """The first of `deadlines`, where its instant has come."""
+def due_now(turn: Turn) -> list[Deadline]:
+    """Those of `deadlines` whose instant has come."""
     now, found = turn.now, _all(turn.state, turn.definition, turn.standing)
-    return min(_not_acted_on(turn.state, [item for item in found if item[0] <= now]), default=None)
+    return sorted(_not_acted_on(turn.state, [item for item in found if item[0] <= now]))
+
+
+def stands_alone(deadline: Deadline) -> bool:
+    """True for one that nothing else waits for: acting on it changes no other. A table is looked at again after each
+    write, so most ticks are about these alone."""
+    return deadline[1].startswith(VALIDATE)
 
 
 def _not_acted_on(state: DateState, found: list[Coming]) -> list[Deadline]:

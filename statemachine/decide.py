@@ -34,7 +34,7 @@ from events.catalogue import (
 from statemachine import heals, reconciling, validation
 from statemachine.alerts import raise_alert, resolve, resolve_what_is_gone, runs_within
 from statemachine.completing import cycle_of, progressed
-from statemachine.deadlines import elapse, first_due
+from statemachine.deadlines import due_now, elapse, stands_alone
 from statemachine.definition import Definition
 from statemachine.machine import CycleModel, has_place, settle_cycle
 from statemachine.naming import canonical
@@ -117,7 +117,8 @@ def _record(turn: Turn, data: Any) -> None:
 
 def _completion(turn: Turn, data: CompletionRecorded) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, data.output_table)
-    if _said_already(turn, processor, data.run, data.status):
+    known = _in_cycles(turn, processor)
+    if _said_already(known, data.run, data.status):
         return
     cycle = cycle_of(turn, data.phase)
     key = f"{cycle}/{data.phase}/{processor}"
@@ -128,34 +129,33 @@ def _completion(turn: Turn, data: CompletionRecorded) -> None:
     after = turn.state.work.get(key)
     if after is None or cycle is None:
         return
-    _storm(turn, processor)
+    _storm(turn, processor, known)
     if before is None or before.done_at != after.done_at:
         progressed(turn, cycle, data.phase, processor, first=before is None or before.done_at is None)
 
 
-def _said_already(turn: Turn, processor: str | None, run: str | None, status: str) -> bool:
-    """The business key (design 4): this run of this processor has said this before, in whatever cycle it was heard."""
-    if run is None or processor is None:
-        return False
-    said = f"{run}:{status}"
-    return any(said in work.seen for work in _in_cycles(turn, processor))
-
-
-def _in_cycles(turn: Turn, processor: str) -> list[Work]:
+def _in_cycles(turn: Turn, processor: str | None) -> list[Work]:
     """What the processor did, in each cycle in which it did anything."""
     work = turn.state.work
-    return [work[key] for key in turn.definition.work_keys[processor] if key in work]
+    return [work[key] for key in turn.definition.work_keys.get(processor or "", ()) if key in work]
+
+
+def _said_already(known: list[Work], run: str | None, status: str) -> bool:
+    """The business key (design 4): this run of this processor has said this before, in whatever cycle it was heard."""
+    said = f"{run}:{status}"
+    return run is not None and any(said in work.seen for work in known)
 
 
 def _started(turn: Turn, data: RunStarted) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, None)
-    cycle = cycle_of(turn, data.phase)
-    if _said_already(turn, processor, data.run, "started"):
+    known = _in_cycles(turn, processor)
+    if _said_already(known, data.run, "started"):
         return
+    cycle = cycle_of(turn, data.phase)
     turn.emit(replace(data, processor=processor, cycle=cycle))
     if processor is None or cycle is None:
         return
-    _storm(turn, processor)
+    _storm(turn, processor, known)
     at = turn.state.cycles.get(cycle)
     if at is not None and at.state == f"{data.phase}_waiting":
         settle_cycle(turn, turn.definition.cycle_of[cycle])
@@ -175,9 +175,10 @@ def _settle_opened(turn: Turn, cycle: str) -> None:
         settle_cycle(turn, turn.definition.cycle_of[cycle])
 
 
-def _storm(turn: Turn, processor: str) -> None:
+def _storm(turn: Turn, processor: str, known: list[Work]) -> None:
+    """Too many runs; `known` is what the processor had done before this one."""
     rules = turn.definition.alerts
-    if sum([len(work.run_seconds) for work in _in_cycles(turn, processor)]) <= rules.run_storm_runs:
+    if sum([len(work.run_seconds) for work in known]) < rules.run_storm_runs:
         return
     runs = runs_within(turn, processor, timedelta(minutes=rules.run_storm_minutes))
     if runs > rules.run_storm_runs:
@@ -236,13 +237,17 @@ def _operator(turn: Turn, data: OperatorActed) -> None:
 
 
 def _ticked(turn: Turn, data: Ticked) -> None:
-    for count in range(DEADLINES_PER_TICK_MAX):
-        due = first_due(turn)
-        if due is None:
+    acted_on = 0
+    while acted_on < DEADLINES_PER_TICK_MAX:
+        for deadline in due_now(turn):
+            if acted_on == 0:
+                turn.emit(data)
+            elapse(turn, deadline)
+            acted_on += 1
+            if not stands_alone(deadline):
+                break  # it may have brought others about, or made them void
+        else:
             return
-        if count == 0:
-            turn.emit(data)
-        elapse(turn, due)
 
 
 def _command_failed(turn: Turn, data: CommandFailed) -> None:

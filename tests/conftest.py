@@ -17,11 +17,11 @@ pytest.register_assert_rewrite("tests.contract_store", "tests.contract_reading",
 ROOT = Path(__file__).resolve().parents[1]
 
 # A slow example is no fault of the rule it tests, so neither profile has a deadline; pytest-timeout stops a
-# hang. At a desk the search is random and remembers what it found; in CI it goes further, and the same way
-# every time.
+# hang. At a desk the search is random and remembers what it found; in CI, where all has to be done in a quarter
+# of an hour, it is shorter, and goes the same way every time.
 _PROFILE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", _PROFILE, derandomize=False)
-settings.register_profile("ci", _PROFILE, max_examples=75, derandomize=True, print_blob=True)
+settings.register_profile("ci", _PROFILE, max_examples=50, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
@@ -34,6 +34,7 @@ LONG = (
     "test_warehouse_bigquery.py",
     "test_definition_errors.py",
     "test_wire_properties.py",
+    "test_warehouse_export.py",
     "test_program_on_firestore.py",
     "test_pubsub_pull.py",
     "test_doctor_cloud.py",

@@ -1,14 +1,16 @@
-"""The deadlines of a date: whoever asks for the first alone is told the same as whoever asks for all."""
+"""The deadlines of a date: whoever asks for the first alone is told the same as whoever asks for all; and which of
+them a tick may act on without asking again."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 
 from hypothesis import given
 
 from events.catalogue import Fact, Ticked
 from statemachine.coming import Deadline
-from statemachine.deadlines import deadlines, first_due, next_deadline
+from statemachine.deadlines import deadlines, due_now, elapse, next_deadline, stands_alone
 from statemachine.definition import Definition
 from statemachine.state import DateState
 from statemachine.turn import Turn
@@ -18,21 +20,45 @@ from tests.test_laws import HISTORIES, LAW, turns
 
 @LAW
 @given(HISTORIES)
-def test_the_next_deadline_is_that_of_the_first_of_all_and_a_tick_acts_on_the_first_that_is_due(history: History):
+def test_the_next_deadline_is_that_of_the_first_of_all_and_a_tick_acts_on_those_that_are_due(history: History):
     played = play(history)
 
-    for _before, events, after, definition in turns(played, history.stream):
+    for _before, events, after, definition in islice(turns(played, history.stream), None, None, 3):
         ahead = deadlines(after, definition)
-        recorded_at = events[-1].recorded_at
 
         assert ahead == sorted(ahead)
         assert not {name for _at, name in ahead} & set(after.elapsed)
         assert next_deadline(after, definition) == (ahead[0][0] if ahead else None)
-        for now in {max(recorded_at, at) for at in (recorded_at, *(at for at, _name in ahead[:1] + ahead[-1:]))}:
-            assert _acted_on(after, definition, now) == next((item for item in ahead if item[0] <= now), None)
+        for now in _instants(ahead, events[-1].recorded_at):
+            assert due_now(_tick(after, definition, now)) == [item for item in ahead if item[0] <= now]
 
 
-def _acted_on(state: DateState, definition: Definition, now: datetime) -> Deadline | None:
-    """What a tick at `now` would act on first."""
+@LAW
+@given(HISTORIES)
+def test_a_deadline_that_stands_alone_changes_no_other(history: History):
+    played = play(history)
+
+    for _before, events, after, definition in islice(turns(played, history.stream), None, None, 3):
+        ahead = deadlines(after, definition)
+        for now in _instants(ahead, events[-1].recorded_at):
+            for deadline in due_now(_tick(after, definition, now)):
+                if stands_alone(deadline):
+                    turn = _tick(after, definition, now)
+                    elapse(turn, deadline)
+
+                    about = deadline[1].split(":")[:2]
+                    assert _others(deadlines(turn.state, definition), about) == _others(ahead, about)
+                    assert not [item for item in due_now(turn) if item[1].split(":")[:2] == about]
+
+
+def _instants(ahead: list[Deadline], recorded_at: datetime) -> set[datetime]:
+    return {max(recorded_at, at) for at in (recorded_at, *(at for at, _name in ahead[:1] + ahead[-1:]))}
+
+
+def _tick(state: DateState, definition: Definition, now: datetime) -> Turn:
     tick = Fact(stream=state.stream, id="tick", occurred_at=now, correlation="tick", data=Ticked(now=now))
-    return first_due(Turn(state, tick, now, definition))
+    return Turn(state, tick, now, definition)
+
+
+def _others(found: list[Deadline], about: list[str]) -> list[Deadline]:
+    return [item for item in found if item[1].split(":")[:2] != about]
