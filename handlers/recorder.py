@@ -92,10 +92,12 @@ class _Draft:
         self.follow_ups: Any = self.decider.follow_ups
         self.events: list[Event] = []
 
-    def decide(self, fact: Fact, now: datetime) -> None:
+    def decide(self, fact: Fact, now: datetime) -> list[Event]:
         """Add what follows from `fact`."""
+        events: list[Event]
         events, self.state = self.decide_and_fold(self.state, fact, now, self.definition)
         self.events += events
+        return events
 
     def commit(self) -> Commit:
         """What is to be appended."""
@@ -209,12 +211,10 @@ class Recorder:
         if draft.state.definition != draft.version:
             self._adopt(drafts, draft, stream, now)
         before = draft.state
-        events, after = draft.decide_and_fold(before, fact, now, draft.definition)
+        events = draft.decide(fact, now)
         if not events:
             tally.duplicate += 1
             return
-        draft.state = after
-        draft.events += events
         taken.add(fact.id)
         if type(fact.data) is MessageRejected:
             tally.rejected += 1
@@ -226,7 +226,7 @@ class Recorder:
             for event in events:
                 tally.commands += isinstance(event.data, CommandRequested)
                 tally.alerts += isinstance(event.data, AlertRaised)
-        for follow_up in draft.follow_ups(before, events, after):
+        for follow_up in draft.follow_ups(before, events, draft.state):
             taken |= self._recent_ids.among([follow_up.id])
             followed = Tally()
             self._take(drafts, follow_up, now, taken, followed)

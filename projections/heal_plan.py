@@ -20,7 +20,7 @@ from projections.wording import listed
 from statemachine import heals
 from statemachine.deadlines import deadlines
 from statemachine.definition import Cycle, Definition, Heal, in_force
-from statemachine.state import CycleState, DateState, HealState, is_quiet, open_alerts
+from statemachine.state import CycleState, DateState, HealState, is_quiet, open_alerts, work_key
 from statemachine.turn import Turn
 
 Why = Literal[
@@ -207,7 +207,7 @@ def _present(turn: Turn, phase: str) -> tuple[Cycle, tuple[str, ...]] | None:
 def _of_missing(turn: Turn, cycle: Cycle, phase: str, missing: tuple[str, ...]) -> str:
     said = []
     for name in missing:
-        work = turn.state.work.get(f"{cycle.name}/{phase}/{name}")
+        work = turn.state.work.get(work_key(cycle.name, phase, name))
         if work is None:
             said.append(f"{name} never reported")
         else:

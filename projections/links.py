@@ -139,7 +139,7 @@ def due_at(state: DateState, definition: Definition, phase: str) -> datetime | N
         "publishing": rules.predictions_due,
         "grading": rules.grading_due,
     }.get(phase)
-    return None if due is None else due_instant(state, definition, due)
+    return None if due is None else due_instant(state.game_date, definition, due)
 
 
 def _link(stage: Stage, state: DateState, definition: Definition, known: dict[str, Figure], now: datetime) -> Link:

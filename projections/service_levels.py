@@ -79,7 +79,7 @@ def service_levels(days: Iterable[Day], *, now: datetime) -> ServiceLevels:
 def promised_at(level: ServiceLevel, state: DateState, definition: Definition) -> datetime:
     """The instant by which a promise about the date is due."""
     if level.due is not None:
-        return due_instant(state, definition, level.due)
+        return due_instant(state.game_date, definition, level.due)
     assert level.hours is not None, "a level has a due instant or its hours"
     return midnight_ending(state.game_date, definition.timezone) + timedelta(hours=level.hours)
 

@@ -188,12 +188,12 @@ def _of_calendar(game_date: str, definition: Definition) -> Iterator[Deadline]:
         ("grading_due", rules.grading_due),
     ):
         if when is not None:
-            yield wall_instant(game_date, when.days, when.at, definition.timezone), name
+            yield due_instant(game_date, definition, when), name
 
 
-def due_instant(state: DateState, definition: Definition, due: Due) -> datetime:
-    """The instant of a wall-clock deadline for this date."""
-    return wall_instant(state.game_date, due.days, due.at, definition.timezone)
+def due_instant(game_date: str, definition: Definition, due: Due) -> datetime:
+    """The instant of a wall-clock deadline for a date."""
+    return wall_instant(game_date, due.days, due.at, definition.timezone)
 
 
 # --- what a deadline does -----------------------------------------------------------------------------------------

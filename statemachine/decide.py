@@ -40,7 +40,7 @@ from statemachine.machine import CycleModel, has_place, settle_cycle
 from statemachine.naming import canonical
 from statemachine.operators import act
 from statemachine.schedule import compare
-from statemachine.state import DateState, Work, has_no_games
+from statemachine.state import DateState, Work, has_no_games, work_key
 from statemachine.turn import Turn
 
 SILENT_TOGETHER_MIN = 2
@@ -121,7 +121,7 @@ def _completion(turn: Turn, data: CompletionRecorded) -> None:
     if _said_already(known, data.run, data.status):
         return
     cycle = cycle_of(turn, data.phase)
-    key = f"{cycle}/{data.phase}/{processor}"
+    key = work_key(cycle or "", data.phase, processor)
     before = turn.state.work.get(key)
     turn.emit(replace(data, processor=processor, cycle=cycle))
     if processor is None:

@@ -17,6 +17,7 @@ from msgspec import field
 from events.values import Mode, Severity
 from statemachine.alert_rules import HealPatterns, Reminder
 from statemachine.spec import OnError, Spec
+from statemachine.state import work_key
 from statemachine.validator import Validation, Validator
 
 Anchor = Literal["first_tip", "last_tip", "midnight"]
@@ -369,7 +370,7 @@ class Definition(Spec, frozen=True, kw_only=True):
     def work_keys(self) -> dict[str, tuple[str, ...]]:
         """Under which keys the state of a date keeps the work of each processor, one for each cycle."""
         return {
-            processor.name: tuple(f"{cycle.name}/{processor.phase}/{processor.name}" for cycle in self.cycles)
+            processor.name: tuple(work_key(cycle.name, processor.phase, processor.name) for cycle in self.cycles)
             for processor in self.processors
         }
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from statemachine.calendar import span
 from statemachine.definition import Definition, Step, Wait, in_force
-from statemachine.state import CycleState, DateState, Work
+from statemachine.state import CycleState, DateState, Work, work_key
 
 STRICTLY_AFTER = timedelta(microseconds=1)
 """The smallest step of time: a strict wait is met that much after its minutes."""
@@ -109,7 +109,7 @@ def _on_date(definition: Definition, cycle: str, step: Step, game_date: str) -> 
 
 
 def _expected(definition: Definition, cycle: str, step: Step, game_date: str) -> OnDate:
-    prefix = f"{cycle}/{step.phase}/"
+    prefix = work_key(cycle, step.phase, "")
     expected, optional = (
         tuple([name for name in names if in_force(definition.processor_of[name], game_date)])
         for names in (step.expected, step.optional)

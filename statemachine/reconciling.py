@@ -29,7 +29,7 @@ from statemachine.gates import table_measure, wanted_measures
 from statemachine.machine import CycleModel
 from statemachine.readiness import counted_from, is_done, waits_met
 from statemachine.soundness.probes import ALL_TABLES
-from statemachine.state import CycleState, DateState, Disagreement, is_quiet
+from statemachine.state import CycleState, DateState, Disagreement, is_quiet, work_key
 from statemachine.turn import Turn
 from statemachine.work import LOOK, RECONCILE
 
@@ -84,7 +84,7 @@ def _compared(turn: Turn, processor: Processor, rows: float) -> Finding | None:
     if place is None:
         return None
     cycle, step = place
-    work = state.work.get(f"{cycle.name}/{step.phase}/{name}")
+    work = state.work.get(work_key(cycle.name, step.phase, name))
     done = is_done(work, counted_from(state, cycle.name, step))
     if rows <= 0:
         return Finding(EMPTY, processor, cycle, rows) if done else None
@@ -124,7 +124,7 @@ def _are_news(turn: Turn, processor: Processor, place: tuple[Cycle, Step], rows:
         return False
     seen_at = before[0] if before is not None and before[1].value is not None else None
     elsewhere = (
-        state.work.get(f"{c.name}/{step.phase}/{processor.name}") for c in turn.definition.cycles if c != cycle
+        state.work.get(work_key(c.name, step.phase, processor.name)) for c in turn.definition.cycles if c != cycle
     )
     claims = [work.done_at for work in elsewhere if work is not None and work.done_at is not None]
     if not any(seen_at is None or at > seen_at for at in claims):
@@ -246,7 +246,7 @@ def _due(state: DateState, definition: Definition, name: str, noted: Disagreemen
 def _has_to_be_seen_again(state: DateState, name: str, noted: Disagreement) -> bool:
     """True where one count is not enough: an empty table may be full by now, and a run that is still at work may still
     be writing. Rows that are there without a run stay."""
-    work = state.work.get(f"{noted.cycle}/{noted.phase}/{name}")
+    work = state.work.get(work_key(noted.cycle, noted.phase, name))
     return noted.kind == EMPTY or (work is not None and work.status == "started")
 
 

@@ -251,8 +251,13 @@ def open_alerts(state: DateState) -> list[Alert]:
     return [alert for alert in state.alerts.values() if alert.resolved_at is None]
 
 
+def work_key(cycle: str, phase: str, processor: str | None) -> str:
+    """The key of what a processor did in a cycle; of an empty name, what all keys of the phase begin with."""
+    return f"{cycle}/{phase}/{processor}"
+
+
 def work_of(state: DateState, cycle: str, phase: str) -> dict[str, Work]:
     """What each processor of a phase has done in a cycle, by processor."""
-    prefix = f"{cycle}/{phase}/"
+    prefix = work_key(cycle, phase, "")
     cut = len(prefix)
     return {key[cut:]: work for key, work in state.work.items() if key[:cut] == prefix}

@@ -112,18 +112,17 @@ def _places(definition: Definition) -> dict[str, tuple[Place, ...]]:
     date asks."""
     places = _PLACES.get(definition.version)
     if places is None:
-        phases = {name: definition.processor_of[name].phase for name in definition.validators_of}
         places = _PLACES[definition.version] = {
             name: tuple(
                 Place(
                     cycle=cycle.name,
-                    work=f"{cycle.name}/{phase}/{name}",
+                    work=key,
                     record=f"{name}@{cycle.name}",
                     validators=_for_cycle(definition, name, cycle.name),
                 )
-                for cycle in definition.cycles
+                for cycle, key in zip(definition.cycles, definition.work_keys[name], strict=True)
             )
-            for name, phase in phases.items()
+            for name in definition.validators_of
         }
     return places
 

@@ -32,6 +32,7 @@ from statemachine.state import (
     Work,
     has_no_games,
     is_quiet,
+    work_key,
 )
 
 Changes = dict[str, Any]
@@ -73,7 +74,7 @@ def completion(state: DateState, event: Event, data: CompletionRecorded) -> Chan
     """A run ended and said so, or its rows did."""
     if data.processor is None or data.cycle is None:
         return _unmapped(state, data.published_name) if data.processor is None else {}
-    key = f"{data.cycle}/{data.phase}/{data.processor}"
+    key = work_key(data.cycle, data.phase, data.processor)
     before = state.work.get(key) or Work()
     at = event.recorded_at
     ours = event.causation is not None  # made by the core from rows: no run, and nobody's correlation
@@ -105,7 +106,7 @@ def started(state: DateState, event: Event, data: RunStarted) -> Changes:
     """A run began."""
     if data.processor is None or data.cycle is None:
         return _unmapped(state, data.published_name) if data.processor is None else {}
-    key = f"{data.cycle}/{data.phase}/{data.processor}"
+    key = work_key(data.cycle, data.phase, data.processor)
     before = state.work.get(key) or Work()
     at = event.recorded_at
     work = replace(
@@ -188,7 +189,7 @@ def noted(state: DateState, event: Event, data: DisagreementNoted) -> Changes:
 
 def reopened(state: DateState, _event: Event, data: CompletionReopened) -> Changes:
     """A completion is taken back. The runs that it said stay known: the same claim again is the same claim."""
-    key = f"{data.cycle}/{data.phase}/{data.processor}"
+    key = work_key(data.cycle, data.phase, data.processor)
     work = replace(state.work[key], status=REOPENED, first_done_at=None, done_at=None, rows=None, numbers={})
     changes: Changes = {"work": {**state.work, key: work}, "disagreements": _without(state, data.processor)}
     if data.passed:
