@@ -30,7 +30,7 @@ def replay(definition: Definition, folder: Path, *, events: int, rounds: int) ->
     store = filled(lines, definition, folder)
     bodies = [stored.body for stored in store.read(STREAM)]
     decode = msgspec.json.Decoder(Event).decode
-    application = peer_eventsourcing.application(folder, cached=False)
+    application = peer_eventsourcing.application(folder)
     for batch in in_batches([gist(line, names_of(definition)) for line in lines], BATCH):
         application.hear_all(batch)
     aggregate_id = peer_eventsourcing.GameDate.create_id(FIRST_DATE.isoformat())

@@ -114,9 +114,32 @@ def test_every_job_stores_the_same_facts_and_completions(lines, aside, nba, tmp_
     if find_spec("eventsourcing") is not None:
         from benchmarks.peer_eventsourcing import EventsourcingJob
 
-        for way in ("documented", "uncopied", "batched"):
+        for way in ("documented", "one instance", "uncopied", "batched"):
             job = EventsourcingJob(nba, way=way)
             refuse_disagreement(job.name, stored(job, lines, tmp_path), agreed)
+
+
+def test_only_the_documented_way_bears_another_instance_as_we_do(lines, nba, tmp_path):
+    persistence = pytest.importorskip("eventsourcing.persistence", reason="the peers have an environment of their own")
+    from benchmarks.peer_eventsourcing import application
+
+    distinct = {said.key: said for said in (gist(line, names_of(nba)) for line in lines)}
+    first, second, third = list(distinct.values())[:3]
+    for way in ("documented", "one instance"):
+        folder = tmp_path / way
+        folder.mkdir()
+        ours, other = application(folder, way=way), application(folder, way=way)
+        ours.hear(first)
+        other.hear(second)
+        if way == "documented":
+            ours.hear(third)
+            assert other.game_date(first.date).known == {first.key, second.key, third.key}
+        else:
+            for _again in range(2):
+                with pytest.raises(persistence.IntegrityError):
+                    ours.hear(third)
+        ours.close()
+        other.close()
 
 
 def test_a_workflow_a_message_stores_the_same_facts_and_completions(lines, aside, nba, tmp_path):
