@@ -40,12 +40,13 @@ _PROBE_CODES = frozenset({"unknown_shape", "unknown_sport"})
 def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list[Fact]:
     """The facts in a delivery: none for an empty probe, one rejection where it cannot be understood. A message without
     data but with attributes says in those what it has to say."""
-    topic = delivery.topic[:TOPIC_CHARS_MAX]
-    sport = None
+    topic, sport = delivery.topic, None
+    if len(topic) > TOPIC_CHARS_MAX:
+        topic = topic[:TOPIC_CHARS_MAX]
     try:
         data, attributes = delivery.data, delivery.attributes
-        plain = not attributes and len(data) <= SURELY_FIT_BYTES
-        if not plain:
+        large = len(data) > SURELY_FIT_BYTES
+        if large:
             check_size(data)
         body = decoded(data) if data else dict(attributes)
         event = None
@@ -66,7 +67,7 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
             around={"attributes": attributes} if attributes and data else None,
         )
         found = families.facts(inbound) if event is None else native.facts(event, inbound)
-        if not plain:
+        if large or attributes:
             check_fit(found, delivery)
         return found
     except Rejection as rejection:

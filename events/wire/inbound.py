@@ -24,8 +24,8 @@ from events.wire.topics import TopicSays
 
 class Inbound(Struct, kw_only=True, gc=False):
     """One message, or one part of it. `flags` collects contradictions; `body` shrinks while it is read, and `around` is
-    what was said outside of it. `index` tells the facts of one message apart. `said_at` and `identity` are those of a
-    native envelope."""
+    what was said outside of it. `index`, as text, tells the facts of one message apart. `said_at` and `identity` are
+    those of a native envelope."""
 
     delivery: Delivery
     received_at: datetime
@@ -35,7 +35,7 @@ class Inbound(Struct, kw_only=True, gc=False):
     body: dict[str, Any]
     flags: list[str] = field(default_factory=list)
     around: dict[str, Any] | None = None
-    index: int = 0
+    index: str = "0"
     said_at: datetime | None = None
     identity: tuple[str, ...] | None = None
 
@@ -55,7 +55,7 @@ class Inbound(Struct, kw_only=True, gc=False):
             body=body,
             flags=list(self.flags),
             around={**(self.around or {}), **(around or {})},
-            index=index,
+            index=str(index),
         )
 
     def take_date(self) -> SaidDate:
@@ -99,7 +99,7 @@ class Inbound(Struct, kw_only=True, gc=False):
         if fact_id is None:
             here, identity = self.delivery, self.identity
             if identity is None:
-                fact_id = derive_id("message", here.topic, here.message_id, str(self.index))
+                fact_id = derive_id("message", here.topic, here.message_id, self.index)
             else:
                 fact_id = derive_id(*identity)
         return Fact(stream=stream, id=fact_id, occurred_at=occurred_at, correlation=correlation, data=data)

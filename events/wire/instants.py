@@ -26,16 +26,19 @@ AHEAD_MAX = timedelta(minutes=5)
 _SHORTEST = len("2026-01-16T12:00")  # shorter is a date, and a date is no instant
 _LONGEST = 40
 
+_parse = datetime.fromisoformat
+
 
 def instant(said: Any, flags: list[str]) -> datetime | None:
     """`said` as an instant in UTC, noting `naive_timestamp`; None where it is not one."""
     if type(said) is not str or not _SHORTEST <= len(said) <= _LONGEST:
         return None
     try:
-        parsed = datetime.fromisoformat(said)
-        if parsed.tzinfo is UTC:
+        parsed = _parse(said)
+        zone = parsed.tzinfo
+        if zone is UTC:
             return parsed
-        if parsed.tzinfo is None:
+        if zone is None:
             note(flags, "naive_timestamp")
             return parsed.replace(tzinfo=UTC)
         return parsed.astimezone(UTC)

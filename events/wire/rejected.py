@@ -43,7 +43,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "…"
 
 
-def rejected(delivery: Delivery, rejection: Rejection, *, sport: str | None, index: int = 0) -> Fact:
+def rejected(delivery: Delivery, rejection: Rejection, *, sport: str | None, index: str = "0") -> Fact:
     """The fact that part `index` of `delivery` was rejected, on the control stream of its sport."""
     data = delivery.data
     attributes = {
@@ -52,7 +52,7 @@ def rejected(delivery: Delivery, rejection: Rejection, *, sport: str | None, ind
     }
     return Fact(
         stream=f"{sport or 'unknown'}/control",
-        id=derive_id("message", delivery.topic, delivery.message_id, str(index)),
+        id=derive_id("message", delivery.topic, delivery.message_id, index),
         occurred_at=delivery.published_at,
         correlation=delivery.message_id[:NAME_CHARS_MAX],
         data=MessageRejected(
