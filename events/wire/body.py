@@ -26,15 +26,15 @@ def decoded(data: bytes) -> dict[str, Any]:
         raise Rejection(code, f"{reason}: send one JSON object, in UTF-8") from None
     if type(body) is not dict:
         raise Rejection("not_object", f"the message is {shown(body)}: send one JSON object")
-    # Brackets bound the depth, and counting them is cheaper than walking every message; to look for one is cheaper yet.
-    braces = data.count(b"{") if _BRACE in data[1:] else 1
-    brackets = data.count(b"[") if _BRACKET in data else 0
-    if braces + brackets > NESTING_MAX and _is_deep(body):
+    if (_BRACE in data[1:] or _BRACKET in data) and _is_deep(data, body):
         raise Rejection("not_json", f"nested deeper than {NESTING_MAX} levels: flatten the message")
     return body
 
 
-def _is_deep(body: dict[str, Any]) -> bool:
+def _is_deep(data: bytes, body: dict[str, Any]) -> bool:
+    # Brackets bound the depth, and counting them is cheaper than walking every message; to look for one is cheaper yet.
+    if data.count(b"{") + (data.count(b"[") if _BRACKET in data else 0) <= NESTING_MAX:
+        return False
     level: list[Any] = [body]
     for _ in range(NESTING_MAX):
         children = [child for item in level for child in (item.values() if type(item) is dict else item)]

@@ -9,7 +9,6 @@ different UTC date. Accepted: `YYYY-MM-DD`, the compact `YYYYMMDD`, and the word
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,10 +31,18 @@ _ISO, _COMPACT = len("2026-01-16"), len("20260116")
 SaidDate = tuple[str, str]
 """A game date (`YYYY-MM-DD`) and its basis: where the message says it."""
 
+_known_days: set[str] = set()
+"""Dates that were said before, as Tipoff writes them: no more than there are from `YEAR_MIN` to `YEAR_MAX`."""
 
-@lru_cache(maxsize=4096)
+
+def calendar_date(said: Any) -> str | None:
+    """`said` as `YYYY-MM-DD` if it is a calendar date in one of the two accepted forms, else None."""
+    if type(said) is not str:
+        return None
+    return said if said in _known_days else _calendar_date(said)
+
+
 def _calendar_date(text: str) -> str | None:
-    """`text` as `YYYY-MM-DD` if it is a calendar date in one of the two accepted forms. Call it with short text."""
     if len(text) != _COMPACT and (len(text) != _ISO or text[4] != "-" or text[7] != "-"):
         return None
     if not text.replace("-", "0").isdigit() or not text.isascii():
@@ -44,12 +51,11 @@ def _calendar_date(text: str) -> str | None:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return day.isoformat() if YEAR_MIN <= day.year <= YEAR_MAX else None
-
-
-def calendar_date(said: Any) -> str | None:
-    """`said` as `YYYY-MM-DD` if it is a calendar date, else None."""
-    return _calendar_date(said) if type(said) is str and len(said) <= _ISO else None
+    if not YEAR_MIN <= day.year <= YEAR_MAX:
+        return None
+    found = day.isoformat()
+    _known_days.add(found)
+    return found
 
 
 def take_date(body: dict[str, Any], published_at: datetime, zone: ZoneInfo, attributes: dict[str, str]) -> SaidDate:
@@ -135,7 +141,7 @@ def path_date(path: Any) -> str | None:
         return None
     for part in path.split("/"):
         stem = part.partition(".")[0].rpartition("=")[2]
-        day = _calendar_date(stem) if len(stem) == _ISO else None
+        day = calendar_date(stem) if len(stem) == _ISO else None
         if day is not None:
             return day
     return None

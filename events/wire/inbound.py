@@ -16,7 +16,7 @@ from events.catalogue import Fact, Input
 from events.codec import derive_id
 from events.wire.dates import DATE_KEYS, SaidDate, calendar_date, take_date
 from events.wire.delivery import Delivery
-from events.wire.instants import AHEAD_MAX, NOTED_KEYS, note, take_instant
+from events.wire.instants import AHEAD_MAX, NOTED_KEYS, instant, note
 from events.wire.names import text_of
 from events.wire.routing import Routing
 from events.wire.topics import TopicSays
@@ -71,8 +71,21 @@ class Inbound(Struct, kw_only=True, gc=False):
         return take_date(body, self.delivery.published_at, self.zone, self.delivery.attributes)
 
     def take_instant(self, keys: tuple[str, ...] = NOTED_KEYS, key: str = "timestamp") -> datetime:
-        """When it happened, by the envelope, else by `key`, else by `keys`, else by the broker."""
-        at = self.said_at or take_instant(self.body, keys, self.flags, key) or self.delivery.published_at
+        """When it happened, by the envelope, else by `key`, else by the first of `keys` that says something, else by
+        the broker. What was used leaves `body`; what could not be read stays there, flagged `bad_timestamp`."""
+        at = self.said_at
+        if at is None:
+            body, flags = self.body, self.flags
+            said = body.get(key)
+            if said is None:
+                key, said = _first(body, keys)
+            at = instant(said, flags)
+            if at is not None:
+                del body[key]
+            else:
+                if said is not None:
+                    note(flags, "bad_timestamp")
+                at = self.delivery.published_at
         if at > self.received_at and at - self.received_at > AHEAD_MAX:
             note(self.flags, "clock_ahead")
         return at
@@ -103,6 +116,15 @@ class Inbound(Struct, kw_only=True, gc=False):
             else:
                 fact_id = derive_id(*identity)
         return Fact(stream=stream, id=fact_id, occurred_at=occurred_at, correlation=correlation, data=data)
+
+
+def _first(body: dict[str, Any], keys: tuple[str, ...]) -> tuple[str, Any]:
+    """The first of `keys` that says something, and what."""
+    for key in keys:
+        said = body.get(key)
+        if said is not None:
+            return key, said
+    return "", None
 
 
 def put(extra: dict[str, Any], key: str, said: Any) -> None:

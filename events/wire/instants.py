@@ -47,26 +47,6 @@ def instant(said: Any, flags: list[str]) -> datetime | None:
         return instant(f"{said[:-4]}+00:00", flags) if said.endswith(" UTC") else None
 
 
-def take_instant(
-    body: dict[str, Any], keys: tuple[str, ...], flags: list[str], key: str = "timestamp"
-) -> datetime | None:
-    """When it happened: what stands under `key`, else under the first of `keys` that says something, else None. What
-    was used leaves `body`; what could not be read stays there, flagged `bad_timestamp`."""
-    said = body.get(key)
-    if said is None:
-        said_under = [key for key in keys if body.get(key) is not None]
-        if not said_under:
-            return None
-        key = said_under[0]
-        said = body[key]
-    found = instant(said, flags)
-    if found is None:
-        note(flags, "bad_timestamp")
-    else:
-        del body[key]
-    return found
-
-
 def note(flags: list[str], flag: str) -> None:
     """Adds `flag` once."""
     if flag not in flags:
