@@ -20,18 +20,10 @@ from events.wire.instants import BEAT_KEYS, instant, note
 from events.wire.names import take_name, take_run
 from events.wire.observations import observation
 from events.wire.rejected import Rejection, rejected, shown
-from events.wire.topics import TopicSays
 from events.wire.words import is_running, next_phase, phase_of, status_of
 
 ENTRIES_MAX = 200
 """Processors that one completion document may name; the largest list upstream ever had is 21."""
-
-
-def is_completion_document(body: dict[str, Any], says: TopicSays) -> bool:
-    """True for the document of a phase and date, by its collection or by its own keys."""
-    if says.kind == "document":
-        return True
-    return "_completed_count" in body or "_triggered" in body or "_first_completion_at" in body
 
 
 def completion_document(inbound: Inbound) -> list[Fact]:

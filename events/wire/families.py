@@ -10,7 +10,7 @@ from typing import Any
 from events.catalogue import Fact
 from events.wire import observations, rows
 from events.wire.completions import completion
-from events.wire.documents import completion_document, heartbeat, is_completion_document
+from events.wire.documents import completion_document, heartbeat
 from events.wire.inbound import Inbound
 from events.wire.names import NAME_KEYS
 from events.wire.observations import progress
@@ -29,7 +29,8 @@ def facts(inbound: Inbound) -> list[Fact]:
     body = inbound.body
     if "processor_name" in body and "phase" in body and "status" in body and _is_v2(body):
         return [completion(inbound, "v2")]
-    if is_completion_document(body, inbound.says):
+    by_collection = inbound.says.kind == "document"
+    if by_collection or "_completed_count" in body or "_triggered" in body or "_first_completion_at" in body:
         return completion_document(inbound)
     if "last_heartbeat" in body:
         return [heartbeat(inbound)]
