@@ -1,7 +1,7 @@
 """`evolve`: one stored event applied to the state of a game date. Total, pure, and without the machine: it writes down
 recorded outcomes, so history folds the same under any definition and any later code (design 3).
 
-One small function per event type says what changes; `evolve` adds what every event changes.
+One small function per event type gives the state with what it changes; `evolve` adds what every event changes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ from statemachine.state import (
     alert_key,
 )
 from statemachine.validator import VALIDATE
-from statemachine.work import Changes
 
 
 def initial(stream: str) -> DateState:
@@ -65,12 +64,12 @@ def initial(stream: str) -> DateState:
 def evolve(state: DateState, event: Event) -> DateState:
     """The state after `event`. Raises nothing on what `decide` emitted."""
     apply = _APPLY.get(type(event.data))
-    changes = apply(state, event, event.data) if apply is not None else {}
-    changes["version"] = event.version
-    changes["recorded_at"] = event.recorded_at
-    if event.causation is None:
-        changes["recent"] = (*state.recent[1 - RECENT_INPUTS_MAX :], event.id)
-    return replace(state, **changes)
+    if apply is not None:
+        state = apply(state, event, event.data)
+    if event.causation is not None:
+        return replace(state, version=event.version, recorded_at=event.recorded_at)
+    recent = (*state.recent[1 - RECENT_INPUTS_MAX :], event.id)
+    return replace(state, version=event.version, recorded_at=event.recorded_at, recent=recent)
 
 
 def fold(state: DateState, events: Iterable[Event]) -> DateState:
@@ -80,9 +79,8 @@ def fold(state: DateState, events: Iterable[Event]) -> DateState:
     inputs: list[str] = []
     for event in events:
         apply = _APPLY.get(type(event.data))
-        changes = apply(state, event, event.data) if apply is not None else None
-        if changes:
-            state = replace(state, **changes)
+        if apply is not None:
+            state = apply(state, event, event.data)
         if event.causation is None:
             inputs.append(event.id)
     if event is None:
@@ -91,13 +89,13 @@ def fold(state: DateState, events: Iterable[Event]) -> DateState:
     return replace(state, version=event.version, recorded_at=event.recorded_at, recent=recent)
 
 
-def _definition(_state: DateState, _event: Event, data: DefinitionAdopted) -> Changes:
-    return {"definition": data.definition}
+def _definition(state: DateState, _event: Event, data: DefinitionAdopted) -> DateState:
+    return replace(state, definition=data.definition)
 
 
-def _schedule(state: DateState, _event: Event, data: SchedulePublished) -> Changes:
+def _schedule(state: DateState, _event: Event, data: SchedulePublished) -> DateState:
     if data.disregarded is not None:
-        return {}
+        return state
     known = dict(state.games) if data.partial else {}
     if not data.partial:
         named = {game.game_id for game in data.games}
@@ -105,7 +103,7 @@ def _schedule(state: DateState, _event: Event, data: SchedulePublished) -> Chang
             if game.game_id not in named:
                 known[game.game_id] = game if game.status in OFF_DATE else replace(game, status="cancelled")
     known |= {game.game_id: _merged(state.games.get(game.game_id), game) for game in data.games}
-    return {"games": known, "scheduled": True, "schedule_as_of": data.as_of or state.schedule_as_of}
+    return replace(state, games=known, scheduled=True, schedule_as_of=data.as_of or state.schedule_as_of)
 
 
 def _merged(before: Game | None, game: Game) -> Game:
@@ -119,7 +117,7 @@ def _merged(before: Game | None, game: Game) -> Game:
     )
 
 
-def _measures(state: DateState, event: Event, data: MeasuresObserved) -> Changes:
+def _measures(state: DateState, event: Event, data: MeasuresObserved) -> DateState:
     before = state.measures.get(data.boundary)
     at = event.recorded_at
     merged = Seen(
@@ -127,28 +125,28 @@ def _measures(state: DateState, event: Event, data: MeasuresObserved) -> Changes
         measures={**(before.measures if before is not None else {}), **data.measures},
         observed_at={**(before.observed_at if before is not None else {}), **dict.fromkeys(data.measures, at)},
     )
-    changes: Changes = {"measures": {**state.measures, data.boundary: merged}}
-    return changes | work.settled(state, data) if state.disagreements else changes
+    after = replace(state, measures={**state.measures, data.boundary: merged})
+    return work.settled(after, data) if state.disagreements else after
 
 
-def _operator(state: DateState, event: Event, data: OperatorActed) -> Changes:
+def _operator(state: DateState, event: Event, data: OperatorActed) -> DateState:
     if data.command == "halt":
-        return {"halted": True}
+        return replace(state, halted=True)
     if data.command == "resume" and state.halted:
-        return {"halted": False}
+        return replace(state, halted=False)
     if data.command == "waive" and data.target is not None:
-        return {"waived": (*state.waived, data.target)}
+        return replace(state, waived=(*state.waived, data.target))
     if data.command == "acknowledge" and data.target is not None:
         acknowledged = {
             key: replace(alert, acknowledged_at=event.recorded_at, acknowledged_by=event.actor)
             for key, alert in state.alerts.items()
             if data.target in (key, alert.cause) and alert.acknowledged_at is None
         }
-        return {"alerts": {**state.alerts, **acknowledged}}
-    return {}
+        return replace(state, alerts={**state.alerts, **acknowledged})
+    return state
 
 
-def _moved(state: DateState, event: Event, data: PhaseMoved) -> Changes:
+def _moved(state: DateState, event: Event, data: PhaseMoved) -> DateState:
     before = state.cycles.get(data.cycle) or CycleState()
     at = event.recorded_at
     same_phase = before.phase == data.phase
@@ -172,8 +170,8 @@ def _moved(state: DateState, event: Event, data: PhaseMoved) -> Changes:
         looked_at=before.looked_at if same_run else None,
     )
     elapsed = _still_ahead(state.elapsed, before, data)
-    changes: Changes = {"cycles": {**state.cycles, data.cycle: after}, "elapsed": elapsed}
-    return changes | work.of_others(state, data.cycle) if state.disagreements and data.dest == "done" else changes
+    moved = replace(state, cycles={**state.cycles, data.cycle: after}, elapsed=elapsed)
+    return work.of_others(moved, data.cycle) if state.disagreements and data.dest == "done" else moved
 
 
 def _still_ahead(elapsed: tuple[str, ...], before: CycleState, data: PhaseMoved) -> tuple[str, ...]:
@@ -195,12 +193,12 @@ _OF_PHASE = frozenset({"stall", "ready", "handoff", "look"})
 """Kinds of deadlines, the first part of their names, by what they belong to; the second part is the cycle."""
 
 
-def _evaluated(state: DateState, event: Event, data: GateEvaluated) -> Changes:
+def _evaluated(state: DateState, event: Event, data: GateEvaluated) -> DateState:
     record = GateRecord(at=event.recorded_at, evaluation=data)
-    return {"gates": {**state.gates, f"{data.gate}@{data.cycle}": record}}
+    return replace(state, gates={**state.gates, f"{data.gate}@{data.cycle}": record})
 
 
-def _requested(state: DateState, event: Event, data: CommandRequested) -> Changes:
+def _requested(state: DateState, event: Event, data: CommandRequested) -> DateState:
     subject = data.payload.get("alert_key") if data.kind == "alert" else None
     sent = Sent(
         kind=data.kind,
@@ -210,59 +208,59 @@ def _requested(state: DateState, event: Event, data: CommandRequested) -> Change
         subject=subject,
         reminder=data.payload.get("reminder", 0) if subject is not None else 0,
     )
-    changes: Changes = {"sent": {**state.sent, data.command_id: sent}}
+    state = replace(state, sent={**state.sent, data.command_id: sent})
     if data.topic.startswith(VALIDATE):
         looked_at = data.topic.removeprefix(VALIDATE)
-        changes["validations"] = {**state.validations, looked_at: event.recorded_at}
+        state = replace(state, validations={**state.validations, looked_at: event.recorded_at})
     if data.attempt > 1 and subject in state.alerts:
         again = replace(state.alerts[subject], attempt=data.attempt, undeliverable=None)
-        changes["alerts"] = {**state.alerts, subject: again}
+        state = replace(state, alerts={**state.alerts, subject: again})
     if data.kind == "measure":
-        return changes | work.looked(state, event, data)
+        return work.looked(state, event, data)
     if data.kind == "trigger" and data.cycle is not None:
         cycle = state.cycles[data.cycle]
         commands = tuple(dict.fromkeys((*cycle.commands, data.command_id)))
         sends = max(cycle.sends, data.attempt)
-        changes["cycles"] = {**state.cycles, data.cycle: replace(cycle, commands=commands, sends=sends)}
-    return changes
+        return replace(state, cycles={**state.cycles, data.cycle: replace(cycle, commands=commands, sends=sends)})
+    return state
 
 
-def _published(state: DateState, event: Event, data: CommandPublished) -> Changes:
+def _published(state: DateState, event: Event, data: CommandPublished) -> DateState:
     sent = state.sent.get(data.command_id)
     if sent is None:
-        return {}
-    changes: Changes = {"sent": {key: value for key, value in state.sent.items() if key != data.command_id}}
+        return state
+    state = replace(state, sent={key: value for key, value in state.sent.items() if key != data.command_id})
     if sent.kind == "alert" and sent.subject in state.alerts:
         alert, at = state.alerts[sent.subject], event.recorded_at
         if sent.reminder == 0:
             alert = replace(alert, delivered_at=at)
         elif _is_last_reminder(state, sent.subject, data.command_id):
             alert = reminders.told(alert, at)
-        changes["alerts"] = {**state.alerts, sent.subject: alert}
+        state = replace(state, alerts={**state.alerts, sent.subject: alert})
     if sent.kind == "trigger" and sent.cycle is not None:
         cycle = state.cycles[sent.cycle]
         if data.command_id in cycle.commands:
             confirmed = replace(cycle, commanded_at=event.recorded_at)
-            changes["cycles"] = {**state.cycles, sent.cycle: confirmed}
-    return changes
+            return replace(state, cycles={**state.cycles, sent.cycle: confirmed})
+    return state
 
 
-def _failed(state: DateState, event: Event, data: CommandFailed) -> Changes:
+def _failed(state: DateState, event: Event, data: CommandFailed) -> DateState:
     if not data.permanent:
-        return {}
-    changes: Changes = {"sent": {key: value for key, value in state.sent.items() if key != data.command_id}}
+        return state
+    sent = state.sent.get(data.command_id)
+    state = replace(state, sent={key: value for key, value in state.sent.items() if key != data.command_id})
     for component, heal in state.heals.items():
         if heal.command_id == data.command_id and heal.outcome is None:  # a judged attempt was not sent: no refusal
-            changes["heals"] = {**state.heals, component: replace(heal, permanent=True)}
-    sent = state.sent.get(data.command_id)
+            state = replace(state, heals={**state.heals, component: replace(heal, permanent=True)})
     if sent is not None and sent.subject in state.alerts:
         alert = state.alerts[sent.subject]
         if sent.reminder == 0:
             alert = replace(alert, undeliverable=data.error)
         elif _is_last_reminder(state, sent.subject, data.command_id):
             alert = reminders.refused(alert, event.recorded_at, data.error)
-        changes["alerts"] = {**state.alerts, sent.subject: alert}
-    return changes
+        state = replace(state, alerts={**state.alerts, sent.subject: alert})
+    return state
 
 
 def _is_last_reminder(state: DateState, key: str, command_id: str) -> bool:
@@ -270,15 +268,15 @@ def _is_last_reminder(state: DateState, key: str, command_id: str) -> bool:
     return reminders.reminder_id(state.stream, key, state.alerts[key]) == command_id
 
 
-def _elapsed(state: DateState, event: Event, data: DeadlineElapsed) -> Changes:
+def _elapsed(state: DateState, event: Event, data: DeadlineElapsed) -> DateState:
     if data.name.startswith((VALIDATE, REMIND)):  # it cannot come again: the state knows what was done at it
-        return {}
+        return state
     if data.name.startswith(work.RECONCILE):  # nor can this one
         return work.asked_about(state, event, data)
-    return {"elapsed": (*work.without_looks(state.elapsed, data.name), data.name)}
+    return replace(state, elapsed=(*work.without_looks(state.elapsed, data.name), data.name))
 
 
-def _raised(state: DateState, event: Event, data: AlertRaised) -> Changes:
+def _raised(state: DateState, event: Event, data: AlertRaised) -> DateState:
     key = alert_key(data.cause, data.subject)
     before = state.alerts.get(key)
     at = event.recorded_at
@@ -295,7 +293,7 @@ def _raised(state: DateState, event: Event, data: AlertRaised) -> Changes:
     )
     if before is not None and data.severity in before.rises:  # paged for already: it stays the same page
         alert = replace(alert, attempt=before.attempt, undeliverable=before.undeliverable)
-    return {"alerts": {**state.alerts, key: alert}}
+    return replace(state, alerts={**state.alerts, key: alert})
 
 
 def _opened_at(before: Alert | None, at: datetime) -> datetime | None:
@@ -304,38 +302,41 @@ def _opened_at(before: Alert | None, at: datetime) -> datetime | None:
     return at if before.resolved_at is not None else before.opened_at
 
 
-def _reminded(state: DateState, _event: Event, data: AlertReminded) -> Changes:
+def _reminded(state: DateState, _event: Event, data: AlertReminded) -> DateState:
     key = alert_key(data.cause, data.subject)
-    return {"alerts": {**state.alerts, key: reminders.counted(state.alerts[key], data)}}
+    return replace(state, alerts={**state.alerts, key: reminders.counted(state.alerts[key], data)})
 
 
-def _resolved(state: DateState, event: Event, data: AlertResolved) -> Changes:
+def _resolved(state: DateState, event: Event, data: AlertResolved) -> DateState:
     key = alert_key(data.cause, data.subject)
-    return {"alerts": {**state.alerts, key: replace(state.alerts[key], resolved_at=event.recorded_at)}}
+    resolved = replace(state.alerts[key], resolved_at=event.recorded_at)
+    return replace(state, alerts={**state.alerts, key: resolved})
 
 
-def _heal_requested(state: DateState, event: Event, data: HealRequested) -> Changes:
+def _heal_requested(state: DateState, event: Event, data: HealRequested) -> DateState:
     heal = HealState(
         attempt=data.attempt, requested_at=event.recorded_at, command_id=data.command_id, targets=data.targets
     )
-    return {"heals": {**state.heals, data.component: heal}}
+    return replace(state, heals={**state.heals, data.component: heal})
 
 
-def _heal_suppressed(state: DateState, _event: Event, data: HealSuppressed) -> Changes:
+def _heal_suppressed(state: DateState, _event: Event, data: HealSuppressed) -> DateState:
     heal = replace(state.heals.get(data.component) or HealState(), suppressed=data.reason)
-    return {"heals": {**state.heals, data.component: heal}}
+    return replace(state, heals={**state.heals, data.component: heal})
 
 
-def _heal_resolved(state: DateState, _event: Event, data: HealResolved) -> Changes:
+def _heal_resolved(state: DateState, _event: Event, data: HealResolved) -> DateState:
     heal = replace(state.heals[data.component], outcome=data.outcome)
-    return {"heals": {**state.heals, data.component: heal}}
+    return replace(state, heals={**state.heals, data.component: heal})
 
 
-def _status(_state: DateState, _event: Event, data: StatusChanged) -> Changes:
-    return {"status": intern(data.dest)}  # msgspec leaves out a default by identity: equal states, equal bytes
+def _status(state: DateState, _event: Event, data: StatusChanged) -> DateState:
+    return replace(
+        state, status=intern(data.dest)
+    )  # msgspec leaves out a default by identity: equal states, equal bytes
 
 
-_APPLY: dict[type, Callable[[DateState, Event, Any], Changes]] = {
+_APPLY: dict[type, Callable[[DateState, Event, Any], DateState]] = {
     DefinitionAdopted: _definition,
     SchedulePublished: _schedule,
     CompletionRecorded: work.completion,

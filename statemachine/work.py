@@ -35,8 +35,6 @@ from statemachine.state import (
     work_key,
 )
 
-Changes = dict[str, Any]
-
 COUNTING = frozenset({"success", "partial"})
 """Statuses that can complete a processor; `no_data` is a claim, not a completion (orchestration 7, S396)."""
 
@@ -70,10 +68,10 @@ def counts(state: DateState, data: CompletionRecorded) -> bool:
     return data.record_count is None or data.record_count > 0 or has_no_games(state)
 
 
-def completion(state: DateState, event: Event, data: CompletionRecorded) -> Changes:
+def completion(state: DateState, event: Event, data: CompletionRecorded) -> DateState:
     """A run ended and said so, or its rows did."""
     if data.processor is None or data.cycle is None:
-        return _unmapped(state, data.published_name) if data.processor is None else {}
+        return _unmapped(state, data.published_name) if data.processor is None else state
     key = work_key(data.cycle, data.phase, data.processor)
     before = state.work.get(key) or Work()
     at = event.recorded_at
@@ -94,18 +92,19 @@ def completion(state: DateState, event: Event, data: CompletionRecorded) -> Chan
         seen=_remember(before.seen, f"{data.run}:{data.status}") if data.run else before.seen,
         run_seconds=before.run_seconds if ours else _run_seconds(before, data.run, at),
     )
-    changes: Changes = {"work": {**state.work, key: work}, **_alive(state, data.cycle, data.phase, at)}
-    if not ours:
-        changes["correlation"] = event.correlation
-    if data.processor in state.disagreements and (done or data.status == "failed"):
-        changes["disagreements"] = _without(state, data.processor)
-    return changes
+    return replace(
+        state,
+        work={**state.work, key: work},
+        cycles=_alive(state, data.cycle, data.phase, at),
+        correlation=state.correlation if ours else event.correlation,
+        disagreements=_without(state, data.processor) if done or data.status == "failed" else state.disagreements,
+    )
 
 
-def started(state: DateState, event: Event, data: RunStarted) -> Changes:
+def started(state: DateState, event: Event, data: RunStarted) -> DateState:
     """A run began."""
     if data.processor is None or data.cycle is None:
-        return _unmapped(state, data.published_name) if data.processor is None else {}
+        return _unmapped(state, data.published_name) if data.processor is None else state
     key = work_key(data.cycle, data.phase, data.processor)
     before = state.work.get(key) or Work()
     at = event.recorded_at
@@ -116,14 +115,14 @@ def started(state: DateState, event: Event, data: RunStarted) -> Changes:
         seen=_remember(before.seen, f"{data.run}:started") if data.run else before.seen,
         run_seconds=_run_seconds(before, data.run, at),
     )
-    return {"work": {**state.work, key: work}, **_alive(state, data.cycle, data.phase, at)}
+    return replace(state, work={**state.work, key: work}, cycles=_alive(state, data.cycle, data.phase, at))
 
 
-def _unmapped(state: DateState, name: str) -> Changes:
+def _unmapped(state: DateState, name: str) -> DateState:
     """A name that is in no registry is remembered, so that the sport is told once; not by a date that is quiet."""
     if name in state.unmapped or is_quiet(state):
-        return {}
-    return {"unmapped": (*state.unmapped[1 - UNMAPPED_MAX :], name)}
+        return state
+    return replace(state, unmapped=(*state.unmapped[1 - UNMAPPED_MAX :], name))
 
 
 def _run_seconds(before: Work, run: str | None, at: datetime) -> tuple[int, ...]:
@@ -147,29 +146,32 @@ def _is_number(value: object) -> bool:
     return type(value) is float or type(value) is int
 
 
-def progress(state: DateState, event: Event, data: ProgressReported) -> Changes:
+def progress(state: DateState, event: Event, data: ProgressReported) -> DateState:
     """A part of a phase's work was done."""
-    return _alive(state, data.cycle, data.phase, event.recorded_at) if data.cycle is not None else {}
+    if data.cycle is None:
+        return state
+    return replace(state, cycles=_alive(state, data.cycle, data.phase, event.recorded_at))
 
 
-def _alive(state: DateState, cycle: str, phase: str, at: datetime) -> Changes:
+def _alive(state: DateState, cycle: str, phase: str, at: datetime) -> dict[str, CycleState]:
+    """The cycles of the date after a sign of life of `phase`, which moves the one that stands there."""
     known = state.cycles.get(cycle)
     if known is None or known.phase != phase:
-        return {}
-    return {"cycles": {**state.cycles, cycle: replace(known, progress_at=at)}}
+        return state.cycles
+    return {**state.cycles, cycle: replace(known, progress_at=at)}
 
 
-def late(state: DateState, _event: Event, data: LateCompletionNoted) -> Changes:
+def late(state: DateState, _event: Event, data: LateCompletionNoted) -> DateState:
     """Its phase had gone on without it, and has it after all."""
     cycle = state.cycles[data.cycle]
     degraded = tuple(reason for reason in cycle.degraded if reason != f"{data.phase} without {data.processor}")
-    return {"cycles": {**state.cycles, data.cycle: replace(cycle, degraded=degraded)}}
+    return replace(state, cycles={**state.cycles, data.cycle: replace(cycle, degraded=degraded)})
 
 
 # --- two records of one truth ---------------------------------------------------------------------------------------
 
 
-def noted(state: DateState, event: Event, data: DisagreementNoted) -> Changes:
+def noted(state: DateState, event: Event, data: DisagreementNoted) -> DateState:
     """What was said and what the table holds differ, from now on. Whoever counted looked at a phase that waits."""
     found = Disagreement(
         kind=data.kind,
@@ -180,30 +182,30 @@ def noted(state: DateState, event: Event, data: DisagreementNoted) -> Changes:
         since=event.recorded_at,
         seen=event.causation or event.id,
     )
-    changes: Changes = {"disagreements": {**state.disagreements, data.processor: found}}
+    state = replace(state, disagreements={**state.disagreements, data.processor: found})
     at = state.cycles.get(data.cycle)
-    if at is not None and at.state in (f"{data.phase}_waiting", f"{data.phase}_running"):
-        changes["cycles"] = {**state.cycles, data.cycle: _look(at, event.recorded_at)}
-    return changes
+    if at is None or at.state not in (f"{data.phase}_waiting", f"{data.phase}_running"):
+        return state
+    return replace(state, cycles={**state.cycles, data.cycle: _look(at, event.recorded_at)})
 
 
-def reopened(state: DateState, _event: Event, data: CompletionReopened) -> Changes:
+def reopened(state: DateState, _event: Event, data: CompletionReopened) -> DateState:
     """A completion is taken back. The runs that it said stay known: the same claim again is the same claim."""
     key = work_key(data.cycle, data.phase, data.processor)
     work = replace(state.work[key], status=REOPENED, first_done_at=None, done_at=None, rows=None, numbers={})
-    changes: Changes = {"work": {**state.work, key: work}, "disagreements": _without(state, data.processor)}
-    if data.passed:
-        at = state.cycles[data.cycle]
-        reasons = tuple(dict.fromkeys((*at.degraded, f"{data.phase} without {data.processor}")))
-        changes["cycles"] = {**state.cycles, data.cycle: replace(at, degraded=reasons)}
-    return changes
+    state = replace(state, work={**state.work, key: work}, disagreements=_without(state, data.processor))
+    if not data.passed:
+        return state
+    at = state.cycles[data.cycle]
+    reasons = tuple(dict.fromkeys((*at.degraded, f"{data.phase} without {data.processor}")))
+    return replace(state, cycles={**state.cycles, data.cycle: replace(at, degraded=reasons)})
 
 
-def settled(state: DateState, data: MeasuresObserved) -> Changes:
+def settled(state: DateState, data: MeasuresObserved) -> DateState:
     """What measures settle by themselves: rows that were missed are there, or rows that nobody claimed are gone. Errors
     settle nothing."""
     kept = {name: item for name, item in state.disagreements.items() if not _settles(data, item)}
-    return {"disagreements": kept} if len(kept) < len(state.disagreements) else {}
+    return replace(state, disagreements=kept) if len(kept) < len(state.disagreements) else state
 
 
 def _settles(data: MeasuresObserved, item: Disagreement) -> bool:
@@ -213,22 +215,23 @@ def _settles(data: MeasuresObserved, item: Disagreement) -> bool:
     return (measure.value > 0) == (item.kind == "completion_without_rows")
 
 
-def asked_about(state: DateState, event: Event, data: DeadlineElapsed) -> Changes:
+def asked_about(state: DateState, event: Event, data: DeadlineElapsed) -> DateState:
     """A disagreement came due: it comes again a step later, and its deadline is never the same."""
     name = data.name.split(":")[1]
     item = state.disagreements.get(name)
     if item is None:
-        return {}
+        return state
     asked = replace(item, asked=item.asked + 1, asked_at=event.recorded_at)
-    return {"disagreements": {**state.disagreements, name: asked}}
+    return replace(state, disagreements={**state.disagreements, name: asked})
 
 
-def of_others(state: DateState, cycle: str) -> Changes:
+def of_others(state: DateState, cycle: str) -> DateState:
     """A cycle is done: what disagreed in it is over."""
-    return {"disagreements": {name: item for name, item in state.disagreements.items() if item.cycle != cycle}}
+    kept = {name: item for name, item in state.disagreements.items() if item.cycle != cycle}
+    return replace(state, disagreements=kept)
 
 
-def looked(state: DateState, event: Event, data: CommandRequested) -> Changes:
+def looked(state: DateState, event: Event, data: CommandRequested) -> DateState:
     """Measures of a phase were asked for. Before it comes to its gate that is a look at what it waits for; the first of
     a new series, where it has moved since the last."""
     at = state.cycles.get(data.cycle or "")
@@ -237,8 +240,8 @@ def looked(state: DateState, event: Event, data: CommandRequested) -> Changes:
         or not data.topic.startswith(PROBE)
         or at.state not in (f"{data.phase}_waiting", f"{data.phase}_running")
     ):
-        return {}
-    return {"cycles": {**state.cycles, data.cycle or "": _look(at, event.recorded_at)}}
+        return state
+    return replace(state, cycles={**state.cycles, data.cycle or "": _look(at, event.recorded_at)})
 
 
 def _look(at: CycleState, now: datetime) -> CycleState:
@@ -255,4 +258,7 @@ def without_looks(elapsed: tuple[str, ...], name: str) -> tuple[str, ...]:
 
 
 def _without(state: DateState, processor: str) -> dict[str, Disagreement]:
+    """The disagreements of the date but that of `processor`."""
+    if processor not in state.disagreements:
+        return state.disagreements
     return {name: item for name, item in state.disagreements.items() if name != processor}
