@@ -147,7 +147,7 @@ def _judged(processor: Processor, told: Told, state: DateState, definition: Defi
         kind="rows_without_completion" if lost else "completion_without_rows",
         table=processor.table,
         rows=told.rows,
-        cycle=(told.lost_in or definition.cycles_for(processor.phase, when)[1]) if lost else told.cycle,
+        cycle=(told.lost_in or definition.cycles_for[processor.phase][when][1]) if lost else told.cycle,
         since=since,
         due_at=since + timedelta(minutes=definition.reconcile_minutes),
         version=version,

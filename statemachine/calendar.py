@@ -6,12 +6,16 @@ into UTC instants, so a day with 23 or 25 hours (8 March 2026, 2 November 2025) 
 
 from __future__ import annotations
 
+from bisect import bisect
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 Received = Literal["before", "on", "after"]
+
+RECEIVED: tuple[Received, ...] = ("before", "on", "after")
+"""When a message comes, seen from its game date: the order of the cycles."""
 
 
 @lru_cache(maxsize=16)
@@ -54,14 +58,11 @@ def league_date(now: datetime, zone_name: str) -> str:
 
 def received_when(game_date: str, now: datetime, zone_name: str) -> Received:
     """Whether `now` falls before, on or after `game_date` in the league's zone (orchestration 1.6)."""
-    begins, ends = _bounds(game_date, zone_name)
-    if now < begins:
-        return "before"
-    return "on" if now < ends else "after"
+    return RECEIVED[bisect(day(game_date, zone_name), now)]
 
 
-@lru_cache(maxsize=4096)
-def _bounds(game_date: str, zone_name: str) -> tuple[datetime, datetime]:
+def day(game_date: str, zone_name: str) -> tuple[datetime, datetime]:
+    """When `game_date` begins and ends in the zone: `bisect` of an instant into it is its place in `RECEIVED`."""
     return wall_instant(game_date, 0, "00:00", zone_name), midnight_ending(game_date, zone_name)
 
 

@@ -40,7 +40,7 @@ from statemachine.machine import CycleModel, has_place, settle_cycle
 from statemachine.naming import canonical
 from statemachine.operators import act
 from statemachine.schedule import compare
-from statemachine.state import DateState, Work, has_no_games, work_key
+from statemachine.state import DateState, has_no_games, work_key
 from statemachine.turn import Turn
 
 SILENT_TOGETHER_MIN = 2
@@ -117,8 +117,8 @@ def _record(turn: Turn, data: Any) -> None:
 
 def _completion(turn: Turn, data: CompletionRecorded) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, data.output_table)
-    known = _in_cycles(turn, processor)
-    if _said_already(known, data.run, data.status):
+    known, runs = _heard(turn, processor, data.run, data.status)
+    if known:
         return
     cycle = cycle_of(turn, data.phase)
     key = work_key(cycle or "", data.phase, processor)
@@ -129,33 +129,34 @@ def _completion(turn: Turn, data: CompletionRecorded) -> None:
     after = turn.state.work.get(key)
     if after is None or cycle is None:
         return
-    _storm(turn, processor, known)
+    _storm(turn, processor, runs)
     if before is None or before.done_at != after.done_at:
         progressed(turn, cycle, data.phase, processor, first=before is None or before.done_at is None)
 
 
-def _in_cycles(turn: Turn, processor: str | None) -> list[Work]:
-    """What the processor did, in each cycle in which it did anything."""
-    work = turn.state.work
-    return [work[key] for key in turn.definition.work_keys.get(processor or "", ()) if key in work]
-
-
-def _said_already(known: list[Work], run: str | None, status: str) -> bool:
-    """The business key (design 4): this run of this processor has said this before, in whatever cycle it was heard."""
-    said = f"{run}:{status}"
-    return run is not None and any(said in work.seen for work in known)
+def _heard(turn: Turn, processor: str | None, run: str | None, status: str) -> tuple[bool, int]:
+    """Whether this run of this processor has said this before, in whatever cycle it was heard: the business key (design
+    4); and how many of its runs are remembered."""
+    said, runs = False, 0
+    key_of_run = f"{run}:{status}" if run is not None else None
+    for key in turn.definition.work_keys.get(processor or "", ()):
+        work = turn.state.work.get(key)
+        if work is not None:
+            said = said or key_of_run in work.seen
+            runs += len(work.run_seconds)
+    return said, runs
 
 
 def _started(turn: Turn, data: RunStarted) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, None)
-    known = _in_cycles(turn, processor)
-    if _said_already(known, data.run, "started"):
+    known, runs = _heard(turn, processor, data.run, "started")
+    if known:
         return
     cycle = cycle_of(turn, data.phase)
     turn.emit(replace(data, processor=processor, cycle=cycle))
     if processor is None or cycle is None:
         return
-    _storm(turn, processor, known)
+    _storm(turn, processor, runs)
     at = turn.state.cycles.get(cycle)
     if at is not None and at.state == f"{data.phase}_waiting":
         settle_cycle(turn, turn.definition.cycle_of[cycle])
@@ -175,10 +176,10 @@ def _settle_opened(turn: Turn, cycle: str) -> None:
         settle_cycle(turn, turn.definition.cycle_of[cycle])
 
 
-def _storm(turn: Turn, processor: str, known: list[Work]) -> None:
-    """Too many runs; `known` is what the processor had done before this one."""
+def _storm(turn: Turn, processor: str, before: int) -> None:
+    """Too many runs; `before` is how many were remembered without this one."""
     rules = turn.definition.alerts
-    if sum([len(work.run_seconds) for work in known]) < rules.run_storm_runs:
+    if before < rules.run_storm_runs:
         return
     runs = runs_within(turn, processor, timedelta(minutes=rules.run_storm_minutes))
     if runs > rules.run_storm_runs:

@@ -16,15 +16,13 @@ from msgspec import field
 
 from events.values import Mode, Severity
 from statemachine.alert_rules import HealPatterns, Reminder
+from statemachine.calendar import RECEIVED, Received
 from statemachine.spec import OnError, Spec
 from statemachine.state import work_key
 from statemachine.validator import Validation, Validator
 
 Anchor = Literal["first_tip", "last_tip", "midnight"]
 """`midnight` is the midnight that ends the game date, in the league's zone."""
-
-RECEIVED = ("before", "on", "after")
-"""When a message comes, seen from its game date: the order of the cycles."""
 
 
 class Processor(Spec, frozen=True, kw_only=True):
@@ -115,7 +113,7 @@ class Cycle(Spec, frozen=True, kw_only=True):
     `opens_minutes` after `opens` and is given up (parked, for a person) `park_hours` later if still open."""
 
     name: str
-    received: Literal["before", "on", "after"]
+    received: Received
     opens: Anchor
     opens_minutes: int
     park_hours: int
@@ -351,19 +349,22 @@ class Definition(Spec, frozen=True, kw_only=True):
         return {name: tuple(each for each in self.validators if each.processor == name) for name in names}
 
     @cached_property
-    def _names(self) -> dict[tuple[str, str], str]:
-        names: dict[tuple[str, str], str] = {}
+    def _names(self) -> dict[str, dict[str, str]]:
+        """By phase, the canonical name behind each."""
+        names: dict[str, dict[str, str]] = {}
         for processor in self.processors:
-            for name in processor.known_as:
-                names[processor.phase, name] = processor.name
+            names.setdefault(processor.phase, {}).update(dict.fromkeys(processor.known_as, processor.name))
         return names
 
     def resolve(self, phase: str, published: str, table: str | None = None) -> str | None:
         """The canonical name behind a published one, or None: only registered names count (design 8.5). The output
         table, with or without its dataset, is a second way to be known (orchestration 2.4)."""
-        found = self._names.get((phase, published))
+        names = self._names.get(phase)
+        if names is None:
+            return None
+        found = names.get(published)
         if found is None and table is not None:
-            found = self._names.get((phase, table)) or self._names.get((phase, table.rpartition(".")[2]))
+            found = names.get(table) or names.get(table.rpartition(".")[2])
         return found
 
     @cached_property
@@ -375,22 +376,20 @@ class Definition(Spec, frozen=True, kw_only=True):
         }
 
     @cached_property
-    def _cycles_for(self) -> dict[tuple[str, str], tuple[tuple[str, ...], str | None]]:
-        found: dict[tuple[str, str], tuple[tuple[str, ...], str | None]] = {}
+    def cycles_for(self) -> dict[str, dict[Received, tuple[tuple[str, ...], str | None]]]:
+        """By phase and by when a message comes, seen from its game date, the cycles that it may belong to. First those
+        of later times, the latest first: it is of one that has opened already. Else it is of the second: the one of
+        that time if its chain has the phase, else the next later one, else the one before (raw loads on the day itself
+        are the overnight cycle's; a prediction after the games is the same-day cycle's)."""
+        found: dict[str, dict[Received, tuple[tuple[str, ...], str | None]]] = {}
         for phase in self.phases:
             able = {cycle.received: cycle.name for cycle in self.cycles if phase.name in cycle.phases}
+            times = found[phase.name] = {}
             for place, received in enumerate(RECEIVED):
                 later = tuple(able[name] for name in reversed(RECEIVED[place + 1 :]) if name in able)
                 ranked = (*RECEIVED[place:], *reversed(RECEIVED[:place]))
-                found[phase.name, received] = later, next((able[name] for name in ranked if name in able), None)
+                times[received] = later, next((able[name] for name in ranked if name in able), None)
         return found
-
-    def cycles_for(self, phase: str, received: str) -> tuple[tuple[str, ...], str | None]:
-        """The cycles a message of `phase` may belong to when received `before`, `on` or `after` its game date. First
-        those of later times, the latest first: it is of one that has opened already. Else it is of the second: the one
-        of that time if its chain has the phase, else the next later one, else the one before (raw loads on the day
-        itself are the overnight cycle's; a prediction after the games is the same-day cycle's)."""
-        return self._cycles_for.get((phase, received), ((), None))
 
 
 def decode_definition(content: bytes | str) -> Definition:
