@@ -84,28 +84,37 @@ def has_place(cycle: Cycle, at: CycleState) -> bool:
     return at.state == "done" or any(r.source == at.state and guard in (None, r.guard) for r in table(cycle))
 
 
-_MACHINES: dict[str, dict[str, Machine]] = {}
+class Running(Struct, frozen=True):
+    """The table of a cycle, made ready to run: the library's machine, and by state the automatic triggers with their
+    guards, in the order they are tried."""
+
+    machine: Machine
+    automatic: dict[str, list[tuple[str, str]]]
+
+
+_RUNNING: dict[str, dict[str, Running]] = {}
+
+
+def _running(definition: Definition, cycle: Cycle) -> Running:
+    running = _RUNNING.get(definition.version)
+    if running is None:
+        running = _RUNNING[definition.version] = {c.name: Running(_build(c), _automatic(c)) for c in definition.cycles}
+    return running[cycle.name]
 
 
 def machine_for(definition: Definition, cycle: Cycle) -> Machine:
     """The machine of `cycle`, built once per definition version."""
-    machines = _MACHINES.get(definition.version)
-    if machines is None:
-        machines = _MACHINES[definition.version] = {c.name: _build(c) for c in definition.cycles}
-    return machines[cycle.name]
+    return _running(definition, cycle).machine
 
 
-_GUARDS: dict[str, dict[str, dict[tuple[str, str], str | None]]] = {}
-
-
-def guards_of(definition: Definition, cycle: Cycle) -> dict[tuple[str, str], str | None]:
-    """The guard of each transition of `cycle` by (source, trigger)."""
-    guards = _GUARDS.get(definition.version)
-    if guards is None:
-        guards = _GUARDS[definition.version] = {
-            c.name: {(row.source, row.trigger): row.guard for row in table(c)} for c in definition.cycles
-        }
-    return guards[cycle.name]
+def _automatic(cycle: Cycle) -> dict[str, list[tuple[str, str]]]:
+    guards = {(row.source, row.trigger): row.guard or "" for row in table(cycle)}
+    return {
+        state: [
+            (trigger, guards[state, trigger]) for trigger in triggers_from(cycle, state) if (state, trigger) in guards
+        ]
+        for state in states(cycle)
+    }
 
 
 class Move(Transition):
@@ -114,10 +123,10 @@ class Move(Transition):
 
     def execute(self, event_data: EventData) -> bool:
         """Take the transition if its guard holds: record it, move the model, and enter the state."""
-        if not self._eval_conditions(event_data):
+        machine, model = event_data.machine, cast(CycleModel, event_data.model)
+        if not model.guard_holds and not self._eval_conditions(event_data):
             return False
         assert self.dest is not None, "every row of the table leads somewhere"
-        machine, model = event_data.machine, cast(CycleModel, event_data.model)
         model.record(event_data)
         dest = machine.get_state(self.dest)
         model.state = dest.name
@@ -153,53 +162,54 @@ _NOT_OPENED = CycleState()
 
 
 class CycleModel:
-    """The model of one cycle during one turn: its guards read the turn's state, its callbacks emit to the turn."""
+    """The model of one cycle during one turn: its guards read the turn's state, its callbacks emit to the turn. `step`
+    is that of the present phase; `guard_holds` says that the guard of what is fired was asked just before."""
 
     def __init__(self, turn: Turn, cycle: Cycle) -> None:
         self.turn = turn
         self.cycle = cycle
-        self.state = self.at.state
+        at = self.at
+        self.state = at.state
+        self.step: Step = cycle.step_of.get(at.phase or "") or cycle.steps[0]
         self.reason = ""
+        self.guard_holds = False
 
     @property
     def at(self) -> CycleState:
         """The recorded state of the cycle."""
         return self.turn.state.cycles.get(self.cycle.name, _NOT_OPENED)
 
-    @property
-    def step(self) -> Step:
-        """The step of the present phase."""
-        return self.cycle.step_of.get(self.at.phase or "") or self.cycle.steps[0]
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("parked_in_"):
             return lambda _event: self.at.phase == name.removeprefix("parked_in_")
         raise AttributeError(name)
 
-    def fire(self, trigger: str, reason: str = "") -> bool:
+    def fire(self, trigger: str, reason: str = "", *, guard_holds: bool = False) -> bool:
         """Take the transition for `trigger` if the table has one and its guard holds; never on a quiet date."""
         if is_quiet(self.turn.state):
             return False
-        self.reason = reason
+        self.reason, self.guard_holds = reason, guard_holds
         event = machine_for(self.turn.definition, self.cycle).events.get(trigger)
         return event is not None and bool(event.trigger(self))
-
-    def may(self, trigger: str) -> bool:
-        """True where the table has `trigger` and its guard holds: asked before the machine, which costs ten times as
-        much and would ask the guard all the same."""
-        guards = guards_of(self.turn.definition, self.cycle)
-        if (self.state, trigger) not in guards:
-            return False
-        guard = guards[self.state, trigger]
-        return guard is None or bool(getattr(self, guard)(None))
 
     def settle(self) -> None:
         """Fire the automatic triggers until none moves. Bounded: each pass goes forward along the chain, and a retry is
         counted."""
+        automatic = _running(self.turn.definition, self.cycle).automatic
         for _ in range(8 * len(self.cycle.steps) + 8):
-            if not any(self.may(trigger) and self.fire(trigger) for trigger in triggers_from(self.cycle, self.state)):
+            trigger = self._holding(automatic.get(self.state, []))
+            if trigger is None or not self.fire(trigger, self.reason, guard_holds=True):
                 return
         raise AssertionError(f"{self.turn.state.stream} {self.cycle.name}: the table has a loop at {self.state}")
+
+    def _holding(self, automatic: list[tuple[str, str]]) -> str | None:
+        """The first trigger whose guard holds: asked before the machine, which costs ten times as much. A guard that
+        holds may say the reason."""
+        self.reason = ""
+        for trigger, guard in automatic:
+            if getattr(self, guard)(None):
+                return trigger
+        return None
 
     # guards
 
@@ -260,6 +270,8 @@ class CycleModel:
                 degraded=self._degraded(trigger, stands, onward=phase != self.step.phase or dest == "done"),
             )
         )
+        if phase != self.step.phase:
+            self.step = self.cycle.step_of[phase]
 
     def on_waiting(self, event: Any) -> None:
         """A phase is due: command it, unless the chain begins here and the schedule starts it."""
