@@ -372,7 +372,7 @@ class Fact(Struct, frozen=True, kw_only=True, gc=False):
     actor: str = "pipeline"
 
 
-class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A fact we stored. `version` counts 1, 2, 3 … within the stream; `recorded_at` never decreases within it."""
 
     stream: str

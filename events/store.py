@@ -27,7 +27,7 @@ class Head(Struct, frozen=True, kw_only=True):
     next_deadline: datetime | None = None
 
 
-class Sealed(Struct, frozen=True):
+class Sealed(Struct, frozen=True, gc=False):
     """An event as stored: its id and version beside its canonical bytes and chained hash."""
 
     id: str
@@ -36,7 +36,7 @@ class Sealed(Struct, frozen=True):
     hash: str
 
 
-class Stored(Struct, frozen=True):
+class Stored(Struct, frozen=True, gc=False):
     """An event as read back. `position` is its global place in the store: increasing, not necessarily without gaps."""
 
     position: int
