@@ -6,8 +6,9 @@ that of the event behind it, so a turn that is decided again reports the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from events.catalogue import Event, Fact, HealRequested, HealResolved, Input
 from events.codec import derive_id
@@ -17,33 +18,42 @@ from statemachine.state import DateState, has_no_games
 
 def reports(before: DateState, events: Sequence[Event], after: DateState, stream: str) -> list[Fact]:
     """What `events`, a turn that led from `before` to `after`, tell the sport, whose stream is `stream`."""
-    found = [_fact(stream, event, 0, said, event.recorded_at) for event, said in _of_heals(after.game_date, events)]
+    found = [
+        _fact(stream, event, 0, _of_heal(after.game_date, event.data), event.recorded_at)
+        for event in events
+        if type(event.data) in _HEALS
+    ]
     last = events[-1]
     said = [*_of_names(before, events, after), *_of_date(before, after)]
     return found + [_fact(stream, last, number, data, last.recorded_at) for number, data in enumerate(said, 1)]
 
 
-def _of_heals(game_date: str, events: Sequence[Event]) -> Iterator[tuple[Event, Input]]:
-    for event in events:
-        data = event.data
-        if isinstance(data, HealRequested):
-            yield event, HealNoted(game_date=game_date, component=data.component, attempt=data.attempt)
-        elif isinstance(data, HealResolved):
-            said = HealNoted(game_date=game_date, component=data.component, attempt=data.attempt, outcome=data.outcome)
-            yield event, said
+_HEALS = (HealRequested, HealResolved)
 
 
-def _of_names(before: DateState, events: Sequence[Event], after: DateState) -> Iterator[Input]:
-    for name in after.unmapped if after.unmapped is not before.unmapped else ():
-        if name not in before.unmapped:
-            phase = str(getattr(events[0].data, "phase", ""))
-            yield NameNoted(game_date=after.game_date, phase=phase, published_name=name)
+def _of_heal(game_date: str, data: Any) -> HealNoted:
+    outcome = data.outcome if type(data) is HealResolved else None
+    return HealNoted(game_date=game_date, component=data.component, attempt=data.attempt, outcome=outcome)
 
 
-def _of_date(before: DateState, after: DateState) -> Iterator[Input]:
+def _of_names(before: DateState, events: Sequence[Event], after: DateState) -> list[Input]:
+    if after.unmapped is before.unmapped:
+        return []
+    phase = str(getattr(events[0].data, "phase", ""))
+    return [
+        NameNoted(game_date=after.game_date, phase=phase, published_name=name)
+        for name in after.unmapped
+        if name not in before.unmapped
+    ]
+
+
+def _of_date(before: DateState, after: DateState) -> list[Input]:
+    if after.games is before.games and after.waived is before.waived and after.scheduled is before.scheduled:
+        return []
     expects = _expects(after)
-    if expects is not None and expects != _expects(before):
-        yield DateNoted(game_date=after.game_date, expects=expects)
+    if expects is None or expects == _expects(before):
+        return []
+    return [DateNoted(game_date=after.game_date, expects=expects)]
 
 
 def _expects(state: DateState) -> bool | None:
