@@ -79,7 +79,8 @@ class Tally:
 
 
 class _Draft:
-    """The uncommitted future of one stream during a call, with the rules it is decided by."""
+    """The uncommitted future of one stream during a call, with the rules it is decided by. Of its `events`, `told` are
+    those that a fact of the call led to: what the adoption of a definition brought about nobody sent."""
 
     def __init__(self, stream: str, before: Hot, definition: Definition) -> None:
         self.stream = stream
@@ -91,6 +92,7 @@ class _Draft:
         self.decide_and_fold = self.decider.decide_and_fold
         self.follow_ups: Any = self.decider.follow_ups
         self.events: list[Event] = []
+        self.told = 0
 
     def decide(self, fact: Fact, now: datetime) -> list[Event]:
         """Add what follows from `fact`."""
@@ -154,11 +156,7 @@ class Recorder:
         known: frozenset[str] = frozenset()
         lost = 0
         while True:
-            drafts: dict[str, _Draft] = {}
-            tally = Tally()
-            taken = self._recent_ids.among([fact.id for fact, _ in facts]) | known
-            for fact, now in facts:
-                self._take(drafts, fact, now, taken, tally)
+            drafts, tally = self._decide(facts, known)
             try:
                 tally.outbox = self._append(drafts)
             except DuplicateEvent as error:
@@ -196,10 +194,25 @@ class Recorder:
 
     # inside
 
-    def _take(self, drafts: dict[str, _Draft], fact: Fact, now: datetime, taken: set[str], tally: Tally) -> None:
+    def _decide(self, facts: Sequence[Timed], known: frozenset[str]) -> tuple[dict[str, _Draft], Tally]:
+        """What `facts` lead to, without those whose ids are `known`; nothing of it is stored yet."""
+        drafts: dict[str, _Draft] = {}
+        tally = Tally()
+        taken = self._recent_ids.among([fact.id for fact, _ in facts]) | known
+        for fact, now in facts:
+            if not self._take(drafts, fact, now, taken, tally):
+                tally.duplicate += 1
+            elif type(fact.data) is MessageRejected:
+                tally.rejected += 1
+        tally.accepted = len(facts) - tally.duplicate - tally.rejected
+        tally.events = sum([draft.told for draft in drafts.values()])
+        tally.streams = {stream for stream, draft in drafts.items() if draft.told}
+        return drafts, tally
+
+    def _take(self, drafts: dict[str, _Draft], fact: Fact, now: datetime, taken: set[str], tally: Tally) -> bool:
+        """Decide `fact`, and what follows from it elsewhere; False where it changed nothing because it was known."""
         if fact.id in taken:
-            tally.duplicate += 1
-            return
+            return False
         stream = fact.stream
         draft = drafts.get(stream)
         if draft is None:
@@ -213,25 +226,18 @@ class Recorder:
         before = draft.state
         events = draft.decide(fact, now)
         if not events:
-            tally.duplicate += 1
-            return
+            return False
+        draft.told += len(events)
         taken.add(fact.id)
-        if type(fact.data) is MessageRejected:
-            tally.rejected += 1
-        else:
-            tally.accepted += 1
-        tally.events += len(events)
-        tally.streams.add(stream)
         if len(events) > 1:
             for event in events:
-                tally.commands += isinstance(event.data, CommandRequested)
-                tally.alerts += isinstance(event.data, AlertRaised)
+                kind = type(event.data)
+                tally.commands += kind is CommandRequested
+                tally.alerts += kind is AlertRaised
         for follow_up in draft.follow_ups(before, events, draft.state):
             taken |= self._recent_ids.among([follow_up.id])
-            followed = Tally()
-            self._take(drafts, follow_up, now, taken, followed)
-            followed.accepted = followed.duplicate = 0  # nobody sent it: it is a consequence
-            tally.add(followed)
+            self._take(drafts, follow_up, now, taken, tally)  # nobody sent it, so nobody hears whether it was new
+        return True
 
     def _adopt(self, drafts: dict[str, _Draft], draft: _Draft, stream: str, now: datetime) -> None:
         definition = draft.definition
