@@ -32,6 +32,7 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)
 encode: Callable[[Any], bytes] = _encoder.encode
+encode_into: Callable[[Any, bytearray], None] = _encoder.encode_into
 
 
 class CorruptEvent(Exception):

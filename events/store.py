@@ -14,7 +14,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from events.catalogue import CommandRequested, Event
-from events.codec import decode
+from events.codec import chain, decode, encode_into
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -34,6 +34,20 @@ class Sealed(Struct, frozen=True, gc=False):
     version: int
     body: bytes
     hash: str
+
+
+def seal(events: Sequence[Event], *, after: str) -> list[Sealed]:
+    """`events` as they are stored behind the event with the hash `after`. All go through one buffer, which has about
+    the right size after the first; `encode` begins small for each."""
+    buffer = bytearray()
+    hash = after
+    sealed = []
+    for event in events:
+        encode_into(event, buffer)
+        body = bytes(buffer)
+        hash = chain(hash, body)
+        sealed.append(Sealed(event.id, event.version, body, hash))
+    return sealed
 
 
 class Stored(Struct, frozen=True, gc=False):

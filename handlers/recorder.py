@@ -26,8 +26,8 @@ from events.catalogue import (
     MessageRejected,
     Ticked,
 )
-from events.codec import GENESIS, chain, derive_id, encode
-from events.store import Commit, DuplicateEvent, Head, Pending, Sealed, Store, WrongExpectedVersion
+from events.codec import GENESIS, derive_id
+from events.store import Commit, DuplicateEvent, Head, Pending, Store, WrongExpectedVersion, seal
 from handlers.heads import state_in
 from handlers.recent_ids import RecentIds
 from statemachine.definition import Definition
@@ -103,14 +103,10 @@ class _Draft:
 
     def commit(self) -> Commit:
         """What is to be appended."""
-        hash = self.before.hash
-        sealed: list[Sealed] = []
+        sealed = seal(self.events, after=self.before.hash)
         outbox: list[CommandRequested] = []
         settled: list[str] = []
         for event in self.events:
-            body = encode(event)
-            hash = chain(hash, body)
-            sealed.append(Sealed(event.id, event.version, body, hash))
             data = event.data
             if type(data) is CommandRequested:
                 outbox.append(data)
@@ -118,7 +114,7 @@ class _Draft:
                 settled.append(data.command_id)
         head = Head(
             version=self.before.version + len(sealed),
-            hash=hash,
+            hash=sealed[-1].hash,
             state=encode_state(self.state),
             next_deadline=self.decider.next_deadline(self.state, self.definition),
         )
