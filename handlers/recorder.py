@@ -79,8 +79,8 @@ class Tally:
 
 
 class _Draft:
-    """The uncommitted future of one stream during a call, with the rules it is decided by. Of its `events`, `told` are
-    those that a fact of the call led to: what the adoption of a definition brought about nobody sent."""
+    """The uncommitted future of one stream during a call, with the rules it is decided by. Of its `events`, so many are
+    `unasked`: they come of adopting a definition, and no fact of the call led to them."""
 
     def __init__(self, stream: str, before: Hot, definition: Definition) -> None:
         self.stream = stream
@@ -92,7 +92,7 @@ class _Draft:
         self.decide_and_fold = self.decider.decide_and_fold
         self.follow_ups: Any = self.decider.follow_ups
         self.events: list[Event] = []
-        self.told = 0
+        self.unasked = 0
 
     def decide(self, fact: Fact, now: datetime) -> list[Event]:
         """Add what follows from `fact`."""
@@ -100,6 +100,10 @@ class _Draft:
         events, self.state = self.decide_and_fold(self.state, fact, now, self.definition)
         self.events += events
         return events
+
+    def adopt(self, fact: Fact, now: datetime) -> None:
+        """Add what follows from `fact`, which is of our own making: part of adopting a definition."""
+        self.unasked += len(self.decide(fact, now))
 
     def commit(self) -> Commit:
         """What is to be appended."""
@@ -201,8 +205,10 @@ class Recorder:
             elif type(fact.data) is MessageRejected:
                 tally.rejected += 1
         tally.accepted = len(facts) - tally.duplicate - tally.rejected
-        tally.events = sum([draft.told for draft in drafts.values()])
-        tally.streams = {stream for stream, draft in drafts.items() if draft.told}
+        for stream, draft in drafts.items():
+            if told := len(draft.events) - draft.unasked:
+                tally.events += told
+                tally.streams.add(stream)
         return drafts, tally
 
     def _take(self, drafts: dict[str, _Draft], fact: Fact, now: datetime, taken: set[str], tally: Tally) -> bool:
@@ -223,7 +229,6 @@ class Recorder:
         events = draft.decide(fact, now)
         if not events:
             return False
-        draft.told += len(events)
         taken.add(fact.id)
         if len(events) > 1:
             for event in events:
@@ -253,9 +258,9 @@ class Recorder:
                 data=text,
                 actor="tipoff",
             )
-            published.decide(fact, now)
+            published.adopt(fact, now)
         if draft.state.definition != definition.version:
-            draft.decide(adoption(stream, draft.state.version, definition, now), now)
+            draft.adopt(adoption(stream, draft.state.version, definition, now), now)
 
     def _draft(self, drafts: dict[str, _Draft], stream: str) -> _Draft:
         draft = drafts.get(stream)

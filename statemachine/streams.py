@@ -76,7 +76,7 @@ def _told_to_date(_before: PulseState, events: Sequence[Event], _after: PulseSta
             actor="tipoff",
         )
         for event in events
-        if isinstance(event.data, PulseChanged)
+        if type(event.data) is PulseChanged
     ]
 
 
