@@ -33,13 +33,12 @@ _PUT_COMMAND = """
 def write(connection: Connection, commits: Sequence[Commit], stored_ids: StoredIds) -> None:
     """Write `commits`. Raises WrongExpectedVersion, DuplicateEvent before anything is written."""
     numbers = _numbers(connection, commits)
-    ids = [event.id for commit in commits for event in commit.events]
-    if duplicates := stored_ids.duplicates(ids):
-        raise DuplicateEvent(ids=duplicates)
     (last,) = connection.execute("SELECT ifnull(max(position), 0) FROM events").fetchone()
+    ids = [event.id for commit in commits for event in commit.events]
+    if duplicates := stored_ids.add(ids, first_position=last + 1):
+        raise DuplicateEvent(ids=duplicates)
     numbered = list(zip(numbers, commits, strict=True))
     connection.executemany(_PUT_HEAD, [_head_row(number, commit) for number, commit in numbered])
-    stored_ids.add(ids, first_position=last + 1)
     connection.executemany(_PUT_ROW, _rows(numbered, after=last))
     _write_outbox(connection, numbered)
 

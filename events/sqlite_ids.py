@@ -4,15 +4,15 @@ Ids are hashes, so each event hits a UNIQUE index on them at another page: a bat
 Here the ids of an append go into one row at the end of `fresh_ids`, are mirrored in memory, and are merged into the
 sorted table `ids` once `fresh_ids_max` of them have gathered (docs/decisions/0003-sqlite-store.md has the figures).
 
-Promise: an id is stored if and only if it is in one of the two tables. `duplicates` and `add` run inside the append's
-transaction. The mirror holds only what was committed, and follows the table, so neither a rollback nor another process
-can leave it wrong.
+Promise: an id is stored if and only if it is in one of the two tables. `add` runs inside the append's transaction. The
+mirror holds only what was committed, and follows the table, so neither a rollback nor another process can leave it
+wrong.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from sqlite3 import Connection
 
 import msgspec
@@ -38,26 +38,29 @@ class StoredIds:
         self._mirror: set[str] = set()
         self._oldest: int | None = None  # position of the first row of `fresh_ids`, as mirrored
         self._newest: int | None = None  # and of the last
-        self._added: tuple[int, Sequence[str]] | None = None
+        self._added: tuple[int, Collection[str]] | None = None
 
-    def duplicates(self, ids: Sequence[str]) -> frozenset[str]:
-        """Those of `ids` that are stored already or that occur in it more than once."""
+    def add(self, ids: Sequence[str], *, first_position: int) -> frozenset[str]:
+        """Store `ids` for the events from `first_position` on, unless some are stored already or occur more than once:
+        those are returned, and none is stored."""
         self._follow()
-        found = self._mirror.intersection(ids)
-        found.update(id for (id,) in self._connection.execute(_MERGED, (encode(ids).decode(),)))
-        if len(set(ids)) < len(ids):
-            found.update(id for id, count in Counter(ids).items() if count > 1)
+        text = encode(ids).decode()
+        different = set(ids)
+        found = self._mirror & different
+        found.update([id for (id,) in self._connection.execute(_MERGED, (text,))])
+        if len(different) < len(ids):
+            found.update([id for id, count in Counter(ids).items() if count > 1])
+        if not found:
+            self._write(text, different, first_position)
         return frozenset(found)
 
-    def add(self, ids: Sequence[str], *, first_position: int) -> None:
-        """Store `ids`, none of which may be stored, for the events from `first_position` on."""
-        row = first_position, encode(ids).decode()
-        self._connection.execute("INSERT INTO fresh_ids(position, ids) VALUES (?, ?)", row)
+    def _write(self, text: str, ids: set[str], position: int) -> None:
+        self._connection.execute("INSERT INTO fresh_ids(position, ids) VALUES (?, ?)", (position, text))
         merging = len(self._mirror) + len(ids) >= self._fresh_ids_max
         if merging:
             self._connection.execute(_MERGE)
             self._connection.execute("DELETE FROM fresh_ids")
-        self._added = None if merging else (first_position, ids)
+        self._added = None if merging else (position, ids)
 
     def committed(self) -> None:
         """Take what was added into the mirror: `_follow` would, but reading it back costs time."""
@@ -73,7 +76,7 @@ class StoredIds:
             for position, text in self._connection.execute(_NEWER, (self._newest or 0,)).fetchall():
                 self._remember(position, _decode(text))
 
-    def _remember(self, position: int, ids: Sequence[str]) -> None:
+    def _remember(self, position: int, ids: Collection[str]) -> None:
         self._mirror.update(ids)
         self._oldest = self._oldest or position
         self._newest = position
