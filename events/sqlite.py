@@ -97,6 +97,8 @@ class SqliteStore:
         if self._read_only:
             next_step = "Open it for writing."
             raise StoreUnavailable(store=self._name, reason="it was opened for reading only", next_step=next_step)
+        if not commits:
+            return
         with self._session() as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")

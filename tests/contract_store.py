@@ -36,11 +36,14 @@ class AppendContract:
         assert [stored.event().id for stored in store.read(STREAM)] == ids(1, 2, 3)
         assert store.head(STREAM) == second.head
 
-    def test_an_append_of_nothing_changes_nothing(self, store: Store):
+    def test_an_append_of_nothing_changes_nothing_and_is_in_nobodys_way(self, store: Store):
         extend(store, STREAM, *ids(1))
         before = contents(store)
-        store.append([])
+        for _again in range(2):
+            store.append([])
         assert contents(store) == before
+        extend(store, STREAM, *ids(2))
+        assert [stored.version for stored in store.read(STREAM)] == [1, 2]
 
     def test_commits_to_several_streams_arrive_together_in_their_order(self, store: Store):
         store.append([commit(OTHER, *ids(1, 2)), commit(STREAM, *ids(3))])
