@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import counted
 from benchmarks.day import PREDICTED_PLAYERS
 from benchmarks.floor import FloorJob
 from benchmarks.gist import gist, names_of
@@ -158,6 +159,12 @@ def test_a_workflow_a_message_stores_the_same_facts_and_completions(lines, aside
 def test_a_job_that_stored_something_else_stops_the_benchmark(other):
     with pytest.raises(Disagreement):
         refuse_disagreement("other", other, Outcome(facts=1, completed=frozenset()))
+
+
+def test_where_nothing_can_count_instructions_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SystemExit, match="install the package valgrind"):
+        counted.run()
 
 
 def test_a_store_that_is_measured_lies_in_the_folder_it_was_told(nba, tmp_path: Path):
