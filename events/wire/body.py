@@ -32,8 +32,9 @@ def decoded(data: bytes) -> dict[str, Any]:
 
 
 def _is_deep(data: bytes, body: dict[str, Any]) -> bool:
-    # Brackets bound the depth, and counting them is cheaper than walking every message; to look for one is cheaper yet.
-    if data.count(b"{") + (data.count(b"[") if _BRACKET in data else 0) <= NESTING_MAX:
+    # Brackets bound the depth, and counting them is cheaper than walking every message. `replace` searches for them by
+    # the machine word, where `count` looks at every byte.
+    if len(data) - len(data.replace(b"{", b"").replace(b"[", b"")) <= NESTING_MAX:
         return False
     level: list[Any] = [body]
     for _ in range(NESTING_MAX):

@@ -22,8 +22,9 @@ from events.wire.words import is_running, phase_of, status_of
 
 ALL_PCT = 100
 
-_RARE_KEYS = frozenset({*START_KEYS, *DATE_KEYS})
-"""Keys that a common message no longer has at the end, and that may contradict what it said."""
+_RARE_KEYS = frozenset({"row_basis", "error_message", "games", *START_KEYS, *DATE_KEYS})
+"""Keys that a common message does not have, or no longer: asked for together. Those of instants and dates may
+contradict what it said."""
 
 _COMPLETION_NUMBERS = (
     ("expected_predictions", ("expected_predictions", "expected_players"), "expected"),
@@ -57,14 +58,15 @@ def completion(
     fact_id = run and derive_id("completion", stream, phase, normalised(published_name), run, status)
     record_count, count_key = take_count(body, flags)
     records_failed = count("records_failed", body.pop("records_failed", None), flags)
-    row_basis = _take_row_basis(body, phase, count_key)
-    error_message = take_text(body, "error_message")
+    rare = not _RARE_KEYS.isdisjoint(body)
+    said_basis, error_message, games = _take_rare(body) if rare else (None, None, None)
+    row_basis = said_basis or _row_basis(body, phase, count_key)
     if phase == "predictions":
         _take_completion_numbers(body, flags)
         _compare_counts(flags, record_count if row_basis == "players" else None, body.get("completed_predictions"))
     elif phase == "precompute":
         _compare_counts(flags, record_count, metadata_of(body).get("rows_processed"))
-    if not _RARE_KEYS.isdisjoint(body):
+    if rare:
         _compare_rare(body, flags, game_date, occurred_at)
     _compare_outcome(body, flags, status, record_count, error_message)
     data = CompletionRecorded(
@@ -75,7 +77,7 @@ def completion(
         record_count=record_count,
         row_basis=row_basis,
         records_failed=records_failed,
-        games=_take_games(body),
+        games=games,
         duration_seconds=take_seconds(body, flags),
         output_table=take_text(body, "output_table"),
         error_message=error_message,
@@ -198,11 +200,9 @@ def _compare_counts(flags: list[str], record_count: int | None, other: Any) -> N
         flags.append("count_mismatch")
 
 
-def _take_row_basis(body: dict[str, Any], phase: str, count_key: str | None) -> str | None:
-    """What was counted. The coordinator's `record_count` counts players; an incremental run counts what it changed."""
-    said = body.get("row_basis")
-    if type(said) is str and said:
-        return str(body.pop("row_basis"))
+def _row_basis(body: dict[str, Any], phase: str, count_key: str | None) -> str | None:
+    """What was counted, where nothing says it. The coordinator's `record_count` counts players; an incremental run
+    counts what it changed."""
     if count_key is None:
         return None
     if phase == "predictions" and count_key == "record_count":
@@ -219,6 +219,12 @@ def take_text(body: dict[str, Any], key: str) -> str | None:
         return None
     del body[key]
     return said
+
+
+def _take_rare(body: dict[str, Any]) -> tuple[str | None, str | None, tuple[str, ...] | None]:
+    """What was counted, if it is said, the error message and the games."""
+    said_basis = take_text(body, "row_basis") if body.get("row_basis") else None
+    return said_basis, take_text(body, "error_message"), _take_games(body)
 
 
 def _take_games(body: dict[str, Any]) -> tuple[str, ...] | None:

@@ -26,8 +26,13 @@ _STATUSES = get_args(GameStatus)
 MEASURE_MAX = 1e15
 """Beyond it a float no longer counts in ones."""
 
-Check = Callable[[str, Any], list[str]]
-"""What is wrong with the value at a path: one text per problem, none where it is fine."""
+
+class Check(Struct, frozen=True):
+    """What may stand in a field. `problems` says what is wrong with the value at a path, one text each; it is asked
+    only where the value does not hold."""
+
+    holds: Callable[[Any], bool]
+    problems: Callable[[str, Any], list[str]]
 
 
 class Fields(Struct, frozen=True):
@@ -42,18 +47,23 @@ def problems(said: dict[str, Any], fields: Fields, path: str = "") -> list[str]:
     found: list[str] = []
     for name, check in fields.required.items():
         value = said.get(name)
-        found += [f"`{path}{name}` is missing"] if value is None else check(path + name, value)
+        if value is None:
+            found.append(f"`{path}{name}` is missing")
+        elif not check.holds(value):
+            found += check.problems(path + name, value)
     for name, check in fields.optional.items():
-        if said.get(name) is not None:
-            found += check(path + name, said[name])
+        value = said.get(name)
+        if value is not None and not check.holds(value):
+            found += check.problems(path + name, value)
     return found
 
 
 def _rule(holds: Callable[[Any], bool], advice: str) -> Check:
-    def check(path: str, value: Any) -> list[str]:
-        return [] if holds(value) else [f"`{path}` is {shown(value)}: {advice}"]
+    return Check(holds, lambda path, value: [f"`{path}` is {shown(value)}: {advice}"])
 
-    return check
+
+def _parts(problems: Callable[[str, Any], list[str]]) -> Check:
+    return Check(lambda value: not problems("", value), problems)
 
 
 def _is_text(value: Any) -> bool:
@@ -137,7 +147,7 @@ _DATED = {"sport": _sport, "game_date": _day}
 _RUN = {**_DATED, "phase": _phase, "processor_name": _text, "execution_id": _text}
 
 FIELDS: dict[str, Fields] = {
-    "tipoff.schedule.published": Fields({**_DATED, "games": _games}, {"as_of": _instant, "partial": _flag}),
+    "tipoff.schedule.published": Fields({**_DATED, "games": _parts(_games)}, {"as_of": _instant, "partial": _flag}),
     "tipoff.processor.started": Fields(_RUN, {"metadata": _object}),
     "tipoff.processor.completed": Fields(
         {**_RUN, "status": _status},
@@ -154,7 +164,7 @@ FIELDS: dict[str, Fields] = {
     "tipoff.heartbeat": Fields(
         _RUN, {"progress": _count, "total": _count, "message": _long_text, "status": _long_text}
     ),
-    "tipoff.measures.observed": Fields({**_DATED, "boundary": _boundary, "measures": _measures}, {}),
+    "tipoff.measures.observed": Fields({**_DATED, "boundary": _boundary, "measures": _parts(_measures)}, {}),
     "tipoff.workflow.decided": Fields({"sport": _sport, "workflow": _text, "action": _action}, {"reason": _long_text}),
 }
 """The contract of each `ce-type`."""
