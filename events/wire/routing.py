@@ -33,8 +33,9 @@ def about_topic(topic: str, routing: Routing) -> tuple[TopicSays, str | None]:
 
 def _sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
     zones = routing.zones
-    if says.words and says.words[0] in zones:
-        return says.words[0]
+    first = says.first_word
+    if first is not None and first in zones:
+        return first
     for name in says.names:
         sport = routing.topics.get(name)
         if sport is not None:

@@ -21,15 +21,27 @@ _HEAL_WORDS = frozenset({"fallback", "backfill", "scraper", "gaps", "heal", "pro
 
 
 class TopicSays(Struct, frozen=True, kw_only=True):
-    """`names` are the entries of `Routing.topics` that speak for this topic, the exact one first. `kind` is `complete`,
-    `trigger`, `heal`, `document` or empty. `ended_phase` is set only where the phase that the topic names is that of
-    the completions on it. `document` is the name of one."""
+    """`names` are the entries of `Routing.topics` that speak for this topic, the exact one first; `short` is its name
+    without a project. `kind` is `complete`, `trigger`, `heal`, `document` or empty. `ended_phase` is set only where the
+    phase that the topic names is that of the completions on it. `document` is the name of one."""
 
-    words: tuple[str, ...]
+    short: str
     names: tuple[str, ...]
     kind: str
     ended_phase: str | None
     document: str = ""
+
+    @property
+    def first_word(self) -> str | None:
+        """The first of `words`."""
+        found = _WORD.search(self.short)
+        return found[0].lower() if found else None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of the name in lower case. Looked for only where they are asked for: every document of a heartbeat
+        is a topic of its own, whose sport is known without them."""
+        return _words(self.short)
 
     @property
     def phase(self) -> str | None:
@@ -40,25 +52,28 @@ class TopicSays(Struct, frozen=True, kw_only=True):
 def topic_says(topic: str) -> TopicSays:
     """Everything that follows from the name of a topic."""
     short = topic.rpartition("/topics/")[2]
-    words = tuple([word.lower() for word in _WORD.findall(short)])
     folder, _, document = short.partition("/")
     scheme, _, collection = folder.partition(":")
-    names = tuple(dict.fromkeys((topic, short, folder, f"{scheme}:")))
-    kind = _kind(words, scheme, collection)
+    kind = _kind(short, scheme, collection)
     return TopicSays(
-        words=words,
-        names=names,
+        short=short,
+        names=(topic, short, folder, f"{scheme}:"),
         kind=kind,
-        ended_phase=_phase(words) if kind in {"complete", "document"} else None,
+        ended_phase=_phase(_words(short)) if kind in {"complete", "document"} else None,
         document=document if scheme == "firestore" else "",
     )
 
 
-def _kind(words: tuple[str, ...], scheme: str, collection: str) -> str:
+def _words(short: str) -> tuple[str, ...]:
+    return tuple([word.lower() for word in _WORD.findall(short)])
+
+
+def _kind(short: str, scheme: str, collection: str) -> str:
     if scheme == "firestore":
         return "document" if collection.endswith("_completion") else ""
     if scheme == "bigquery":
         return ""
+    words = _words(short)
     if "complete" in words:
         return "complete"
     if scheme == "http" or "trigger" in words or "gaps" in words:
