@@ -28,6 +28,9 @@ from events.wire.rows import workflow_decision
 STRUCTURED = "application/cloudevents+json"
 SPECVERSION = "1.0"
 
+_NAMING = ("id", "source", "type")
+"""Attributes that every event has as text."""
+
 PROBLEMS_MAX = 50
 """Problems that one rejection spells out; the rest is counted."""
 
@@ -64,20 +67,19 @@ def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
     else:
         context, others = {}, {}
         for key, said in attributes.items():
-            if key.startswith("ce-"):
+            if key[:3] == "ce-":
                 context[key[3:]] = said
             else:
                 others[key] = said
         data, wrong, prefix = body, [], "ce-"
-    event_id: Any = context.get("id")
-    source: Any = context.get("source")
-    kind: Any = context.get("type")
-    for key, given in (("id", event_id), ("source", source), ("type", kind)):
+    for key in _NAMING:
+        given = context.get(key)
         if type(given) is not str or not given:
             wrong.append(f"`{prefix}{key}` is missing")
-    version = context.get("specversion")
+    version = context.pop("specversion", None)
     if version != SPECVERSION:
         wrong.append(f"`{prefix}specversion` is {shown(version)}: give {SPECVERSION}")
+    kind: Any = context.pop("type", None)
     fields = FIELDS.get(kind) if type(kind) is str else None
     if fields is not None:
         wrong += problems(data, fields)
@@ -86,10 +88,9 @@ def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
     if wrong:
         more = f"; and {len(wrong) - PROBLEMS_MAX} more" if len(wrong) > PROBLEMS_MAX else ""
         raise Rejection("bad_native", "; ".join(wrong[:PROBLEMS_MAX]) + more)
-    del context["type"], context["specversion"]
     return CloudEvent(
-        id=event_id,
-        source=source,
+        id=context["id"],
+        source=context["source"],
         type=kind,
         time=context.get("time"),
         data=data,
