@@ -19,4 +19,4 @@ def written(name: str | tuple[object, ...]) -> str:
     """The name of a deadline, written out."""
     if isinstance(name, str):
         return name
-    return ":".join([part.isoformat() if isinstance(part, datetime) else str(part) for part in name])
+    return ":".join([part.isoformat() if type(part) is datetime else str(part) for part in name])

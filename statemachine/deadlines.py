@@ -41,9 +41,8 @@ def deadlines(state: DateState, definition: Definition) -> list[Deadline]:
 
 def next_deadline(state: DateState, definition: Definition) -> datetime | None:
     """The instant of the first of `deadlines`, for which names are written only until one was not acted on."""
-    elapsed = frozenset(state.elapsed)
     for at, name in sorted(_all(state, definition), key=itemgetter(0)):
-        if written(name) not in elapsed:
+        if written(name) not in state.elapsed:
             return at
     return None
 
@@ -61,7 +60,7 @@ def stands_alone(deadline: Deadline) -> bool:
 
 
 def _not_acted_on(state: DateState, found: list[Coming]) -> list[Deadline]:
-    elapsed = frozenset(state.elapsed)
+    elapsed = state.elapsed  # a few, of which a set costs more to build than it saves
     named = [(at, written(name)) for at, name in found]
     return [item for item in named if item[1] not in elapsed]
 

@@ -8,7 +8,6 @@ and leaves open what the look before has found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 
@@ -34,12 +33,14 @@ OUT_OF_BOUNDS = ("block", "warn")
 # --- when -----------------------------------------------------------------------------------------------------------
 
 
-def looks(state: DateState, definition: Definition) -> Iterator[Coming]:
+def looks(state: DateState, definition: Definition) -> list[Coming]:
     """When each set is to be looked at next, as deadlines; a set whose table nobody has written is not due."""
+    found: list[Coming] = []
     for processor, places in _places(definition).items():
         due = _next_look(state, definition, processor, places)
         if due is not None:
-            yield due, (f"{VALIDATE}{processor}", due)
+            found.append((due, (f"{VALIDATE}{processor}", due)))
+    return found
 
 
 def next_look(state: DateState, definition: Definition, processor: str) -> datetime | None:
@@ -51,9 +52,10 @@ def next_look(state: DateState, definition: Definition, processor: str) -> datet
 def _next_look(state: DateState, definition: Definition, processor: str, places: tuple[Place, ...]) -> datetime | None:
     """Asked of every set of a date at each of its commits: what costs, the reading of gates and of instants, is done
     where it is needed."""
-    place, work = _last(state, places)
-    if place is None or work is None:
+    last = _last(state, places)
+    if last is None:
         return None
+    place, work = last
     asked, rules = state.validations.get(processor), definition.validation
     assert work.first_done_at is not None, "what is done was done at some instant"
     assert work.done_at is not None, "what was written was done"
@@ -70,13 +72,12 @@ def _next_look(state: DateState, definition: Definition, processor: str, places:
         due = asked + span(rules.again_minutes)
         if due >= parks_at(state, definition, definition.cycle_of[place.cycle]):
             return None
-    return due if place.on_every_date or any(in_force(each, state.game_date) for each in place.validators) else None
+    return due if place.on_every_date or place.on(state.game_date) else None
 
 
-def written(state: DateState, definition: Definition, processor: str) -> tuple[str, Work] | None:
-    """The cycle in which `processor` completed last, and its work there; None where it never did."""
-    place, work = _last(state, _places(definition)[processor])
-    return (place.cycle, work) if place is not None and work is not None else None
+def written(state: DateState, definition: Definition, processor: str) -> tuple[Place, Work] | None:
+    """Where `processor` completed last, and its work there; None where it never did."""
+    return _last(state, _places(definition)[processor])
 
 
 class Place(Struct, frozen=True, dict=True):
@@ -93,15 +94,19 @@ class Place(Struct, frozen=True, dict=True):
         """True where one of the validators is for every date."""
         return any(each.since is None and each.until is None for each in self.validators)
 
+    def on(self, game_date: str) -> list[Validator]:
+        """Those of the validators that are for the date."""
+        return [each for each in self.validators if in_force(each, game_date)]
 
-def _last(state: DateState, places: tuple[Place, ...]) -> tuple[Place, Work] | tuple[None, None]:
+
+def _last(state: DateState, places: tuple[Place, ...]) -> tuple[Place, Work] | None:
     """Where a processor completed last, and its work there."""
-    known, found, last, done_at = state.work, None, None, None
+    known, found, last = state.work, None, None
     for place in places:
         work = known.get(place.work)
-        if work is not None and work.done_at is not None and (done_at is None or work.done_at >= done_at):
-            found, last, done_at = place, work, work.done_at
-    return (found, last) if found is not None and last is not None else (None, None)
+        if work is not None and work.done_at is not None and (last is None or work.done_at >= last):
+            found, last = (place, work), work.done_at
+    return found
 
 
 _PLACES: dict[str, dict[str, tuple[Place, ...]]] = {}
@@ -127,17 +132,13 @@ def _places(definition: Definition) -> dict[str, tuple[Place, ...]]:
     return places
 
 
-def in_set(definition: Definition, processor: str, cycle: str | None, game_date: str) -> tuple[Validator, ...]:
-    """The validators of `processor` that are for the date, and for `cycle`; None stands for every cycle."""
-    return tuple(each for each in _for_cycle(definition, processor, cycle) if in_force(each, game_date))
+def in_set(definition: Definition, processor: str, game_date: str) -> tuple[Validator, ...]:
+    """The validators of `processor` that are for the date, in whatever cycle."""
+    return tuple(each for each in definition.validators_of.get(processor, ()) if in_force(each, game_date))
 
 
-def _for_cycle(definition: Definition, processor: str, cycle: str | None) -> tuple[Validator, ...]:
-    return tuple(
-        each
-        for each in definition.validators_of.get(processor, ())
-        if cycle is None or not each.cycles or cycle in each.cycles
-    )
+def _for_cycle(definition: Definition, processor: str, cycle: str) -> tuple[Validator, ...]:
+    return tuple(each for each in definition.validators_of[processor] if not each.cycles or cycle in each.cycles)
 
 
 # --- asking ---------------------------------------------------------------------------------------------------------
@@ -146,12 +147,15 @@ def _for_cycle(definition: Definition, processor: str, cycle: str | None) -> tup
 def look(turn: Turn, processor: str) -> bool:
     """Ask for the numbers of a set, where its table was written; says whether there was anything to ask for."""
     found = written(turn.state, turn.definition, processor) if processor in turn.definition.validators_of else None
-    asked = in_set(turn.definition, processor, found[0], turn.state.game_date) if found is not None else ()
-    if found is None or not asked:
+    if found is None:
+        return False
+    place, _work = found
+    asked = place.on(turn.state.game_date)
+    if not asked:
         return False
     phase = turn.definition.processor_of[processor].phase
     names = [each.measure for each in asked]
-    ask_measures(turn, processor, names, cycle=found[0], phase=phase, topic=f"{VALIDATE}{processor}")
+    ask_measures(turn, processor, names, cycle=place.cycle, phase=phase, topic=f"{VALIDATE}{processor}")
     return True
 
 
@@ -173,13 +177,13 @@ def evaluate_set(state: DateState, definition: Definition, processor: str) -> Ga
     found = written(state, definition, processor)
     if found is None:
         return None
-    cycle, work = found
-    known = [(each, _known(state, each, work)) for each in in_set(definition, processor, cycle, state.game_date)]
+    place, work = found
+    known = [(each, _known(state, each, work)) for each in place.on(state.game_date)]
     judged = tuple(check(each, measure) for each, measure in known)
     blocking = worst(counting(of, each.on_error) for (each, _), of in zip(known, judged, strict=True))
     return GateEvaluated(
         gate=processor,
-        cycle=cycle,
+        cycle=place.cycle,
         mode="warning",
         outcome=in_mode("warning", blocking),
         blocking_outcome=blocking,

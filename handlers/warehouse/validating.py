@@ -57,7 +57,7 @@ class Validated(Struct, frozen=True, kw_only=True):
 
 def validate(warehouse: Warehouse, definition: Definition, game_date: str, processors: Sequence[str]) -> Validated:
     """The sets of `processors` on a date, whatever cycle wrote their tables. Raises WarehouseUnavailable."""
-    sets = {name: in_set(definition, name, None, game_date) for name in processors}
+    sets = {name: in_set(definition, name, game_date) for name in processors}
     names = [each.measure for found in sets.values() for each in found]
     answers = measured(warehouse, queries_for(definition, names, date.fromisoformat(game_date)))
     tables = []
