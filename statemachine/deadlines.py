@@ -77,17 +77,10 @@ def _all(state: DateState, definition: Definition, counting: Counting | None = N
     if state.heals:
         found += _of_heals(state, definition)
     if state.alerts:
-        found += _of_alerts(state, definition)
+        found += reminders.deadlines(state.alerts, definition.alerts.reminders, state.sent.values())
     if state.disagreements:
         found += reconciling.deadlines(state, definition)
     return found
-
-
-def _of_alerts(state: DateState, definition: Definition) -> Iterator[Coming]:
-    """The reminders; an alert that is still to leave the house is told by nothing else."""
-    leaving = {sent.subject for sent in state.sent.values() if sent.kind == "alert"}
-    told = {key: alert for key, alert in state.alerts.items() if key not in leaving}
-    return reminders.deadlines(told, definition.alerts.reminders)
 
 
 def _of_heals(state: DateState, definition: Definition) -> Iterator[Coming]:

@@ -8,7 +8,7 @@ followed by no other. An episode that is acknowledged or resolved is never remin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from events.reports import AlertReminded
 from statemachine.alert_rules import Reminder
 from statemachine.calendar import span
 from statemachine.coming import Deadline
-from statemachine.state import Alert
+from statemachine.state import Alert, Sent
 from statemachine.telling import telling
 
 REMIND = "remind:"
@@ -33,10 +33,12 @@ def opened_at(alert: Alert) -> datetime:
 
 def due_at(alert: Alert, rules: tuple[Reminder, ...]) -> datetime | None:
     """When the next reminder of the episode is due; None where none will be, as things are."""
-    rule = next((rule for rule in rules if rule.severity == alert.severity), None)
-    if rule is None or alert.reminders >= rule.at_most or alert.resolved_at is not None:
+    if alert.resolved_at is not None or alert.acknowledged_at is not None:
         return None
-    if alert.acknowledged_at is not None or alert.delivered_at is None or alert.undeliverable is not None:
+    if alert.delivered_at is None or alert.undeliverable is not None:
+        return None
+    rule = next((rule for rule in rules if rule.severity == alert.severity), None)
+    if rule is None or alert.reminders >= rule.at_most:
         return None
     if alert.reminders and alert.reminded_at is None:
         return None  # the last one is on its way
@@ -44,11 +46,14 @@ def due_at(alert: Alert, rules: tuple[Reminder, ...]) -> datetime | None:
     return told_at + span(rule.minutes)
 
 
-def deadlines(alerts: Mapping[str, Alert], rules: tuple[Reminder, ...]) -> Iterator[Deadline]:
-    """When which reminder is due; none of those episodes whose page, or last reminder, is still to leave."""
+def deadlines(
+    alerts: Mapping[str, Alert], rules: tuple[Reminder, ...], sent: Collection[Sent] = ()
+) -> Iterator[Deadline]:
+    """When which reminder is due; none of those episodes whose page, or last reminder, is still to leave. One that
+    `sent` holds is told by nothing else."""
     for key, alert in alerts.items() if rules else ():
         due = due_at(alert, rules)
-        if due is not None:
+        if due is not None and not any(each.kind == "alert" and each.subject == key for each in sent):
             yield due, f"{REMIND}{alert.severity}:{alert.reminders + 1}:{key}"
 
 

@@ -72,7 +72,7 @@ def _next_look(state: DateState, definition: Definition, processor: str, places:
         due = asked + span(rules.again_minutes)
         if due >= parks_at(state, definition, definition.cycle_of[place.cycle]):
             return None
-    return due if place.on_every_date or place.on(state.game_date) else None
+    return due if place.on(state.game_date) else None
 
 
 def written(state: DateState, definition: Definition, processor: str) -> tuple[Place, Work] | None:
@@ -90,13 +90,14 @@ class Place(Struct, frozen=True, dict=True):
     validators: tuple[Validator, ...]
 
     @cached_property
-    def on_every_date(self) -> bool:
-        """True where one of the validators is for every date."""
-        return any(each.since is None and each.until is None for each in self.validators)
+    def _on_every_date(self) -> bool:
+        return all(each.since is None and each.until is None for each in self.validators)
 
-    def on(self, game_date: str) -> list[Validator]:
-        """Those of the validators that are for the date."""
-        return [each for each in self.validators if in_force(each, game_date)]
+    def on(self, game_date: str) -> tuple[Validator, ...]:
+        """Those of the validators that are for the date: mostly all of them, on whatever date."""
+        if self._on_every_date:
+            return self.validators
+        return tuple([each for each in self.validators if in_force(each, game_date)])
 
 
 def _last(state: DateState, places: tuple[Place, ...]) -> tuple[Place, Work] | None:
