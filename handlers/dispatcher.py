@@ -215,10 +215,16 @@ class _Worker:
         return self._resting.get(topic, (0, 0.0))[1]
 
     def _rest(self, batch: list[Pending]) -> None:
+        self._tire(batch)
+        self._put_back(batch)
+
+    def _tire(self, batch: list[Pending]) -> None:
         for topic in {item.command.topic for item in batch}:
             failures = self._resting.get(topic, (0, 0.0))[0]
             seconds = self._retry_seconds[min(failures, len(self._retry_seconds) - 1)]
             self._resting[topic] = (failures + 1, monotonic() + seconds)
+
+    def _put_back(self, batch: list[Pending]) -> None:
         with self._changed:
             self._sending.clear()
             for item in batch:
@@ -227,13 +233,14 @@ class _Worker:
     def _send(self, batch: list[Pending]) -> None:
         answers = self.way.channel.send(batch)
         sent = list(zip(batch, answers, strict=True))
-        self._answered(sent)
         failed = [pending for pending, answer in sent if isinstance(answer, TransientFailure)]
         for pending, answer in sent:
             if not isinstance(answer, TransientFailure):
                 self._resting.pop(pending.command.topic, None)
+        self._tire(failed)  # before it is told: a self-test that passes now must not say that all is well
+        self._answered(sent)
         if failed:
-            self._rest(failed)
+            self._put_back(failed)
 
     def _answered(self, sent: list[tuple[Pending, Answer]]) -> None:
         """Record what became of the commands, and tell where the way broke or works again."""
