@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # of an hour, it is shorter, and goes the same way every time.
 _PROFILE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", _PROFILE, derandomize=False)
-settings.register_profile("ci", _PROFILE, max_examples=30, derandomize=True, print_blob=True)
+settings.register_profile("ci", _PROFILE, max_examples=50, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
