@@ -6,7 +6,6 @@ into UTC instants, so a day with 23 or 25 hours (8 March 2026, 2 November 2025) 
 
 from __future__ import annotations
 
-from bisect import bisect
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -58,11 +57,14 @@ def league_date(now: datetime, zone_name: str) -> str:
 
 def received_when(game_date: str, now: datetime, zone_name: str) -> Received:
     """Whether `now` falls before, on or after `game_date` in the league's zone (orchestration 1.6)."""
-    return RECEIVED[bisect(day(game_date, zone_name), now)]
+    begins, ends = _bounds(game_date, zone_name)
+    if now < begins:
+        return "before"
+    return "on" if now < ends else "after"
 
 
-def day(game_date: str, zone_name: str) -> tuple[datetime, datetime]:
-    """When `game_date` begins and ends in the zone: `bisect` of an instant into it is its place in `RECEIVED`."""
+@lru_cache(maxsize=4096)
+def _bounds(game_date: str, zone_name: str) -> tuple[datetime, datetime]:
     return wall_instant(game_date, 0, "00:00", zone_name), midnight_ending(game_date, zone_name)
 
 

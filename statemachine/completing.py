@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect
-from datetime import datetime
-
 from events.catalogue import LateCompletionNoted
-from statemachine.calendar import RECEIVED, day
+from statemachine.calendar import received_when
 from statemachine.machine import CycleModel
-from statemachine.state import DateState
 from statemachine.turn import Turn
 
 
@@ -19,33 +15,11 @@ def cycle_of(turn: Turn, phase: str) -> str | None:
     cycles = definition.cycles_for.get(phase)
     if cycles is None:
         return None
-    zone_name, begins_and_ends = _DAYS.get(state.stream, _NO_DAY)
-    if zone_name != definition.timezone:
-        begins_and_ends = _keep_day(state, definition.timezone)
-    later, usual = cycles[RECEIVED[bisect(begins_and_ends, turn.now)]]
+    later, usual = cycles[received_when(state.game_date, turn.now, definition.timezone)]
     for name in later:
         if name in state.cycles:
             return name
     return usual
-
-
-DAYS_KEPT_MAX = 4096
-"""Of how many dates it is kept when they begin and end, for every message about a date asks."""
-
-_Day = tuple[str, tuple[datetime, ...]]
-
-_DAYS: dict[str, _Day] = {}
-"""The zone, and when the date begins and ends in it, by stream."""
-
-_NO_DAY: _Day = ("", ())
-
-
-def _keep_day(state: DateState, zone_name: str) -> tuple[datetime, ...]:
-    if len(_DAYS) >= DAYS_KEPT_MAX:
-        _DAYS.clear()
-    begins_and_ends = day(state.game_date, zone_name)
-    _DAYS[state.stream] = zone_name, begins_and_ends
-    return begins_and_ends
 
 
 def progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first: bool) -> None:

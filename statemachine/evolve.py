@@ -331,9 +331,7 @@ def _heal_resolved(state: DateState, _event: Event, data: HealResolved) -> DateS
 
 
 def _status(state: DateState, _event: Event, data: StatusChanged) -> DateState:
-    return replace(
-        state, status=intern(data.dest)
-    )  # msgspec leaves out a default by identity: equal states, equal bytes
+    return replace(state, status=intern(data.dest))  # a default is left out by identity: equal states, equal bytes
 
 
 _APPLY: dict[type, Callable[[DateState, Event, Any], DateState]] = {

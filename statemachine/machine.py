@@ -108,7 +108,11 @@ def machine_for(definition: Definition, cycle: Cycle) -> Machine:
 
 
 def _automatic(cycle: Cycle) -> dict[str, list[tuple[str, str]]]:
-    guards = {(row.source, row.trigger): row.guard or "" for row in table(cycle)}
+    guards: dict[tuple[str, str], str] = {}
+    for row in table(cycle):
+        if row.trigger in AUTOMATIC:
+            assert row.guard is not None, "what moves by itself asks whether it may"
+            guards[row.source, row.trigger] = row.guard
     return {
         state: [
             (trigger, guards[state, trigger]) for trigger in triggers_from(cycle, state) if (state, trigger) in guards

@@ -3,6 +3,7 @@ them a tick may act on without asking again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 
@@ -21,26 +22,19 @@ from tests.test_laws import HISTORIES, LAW, turns
 @LAW
 @given(HISTORIES)
 def test_the_next_deadline_is_that_of_the_first_of_all_and_a_tick_acts_on_those_that_are_due(history: History):
-    played = play(history)
-
-    for _before, events, after, definition in islice(turns(played, history.stream), None, None, 3):
-        ahead = deadlines(after, definition)
-
+    for after, definition, ahead, instants in _moments(history):
         assert ahead == sorted(ahead)
         assert not {name for _at, name in ahead} & set(after.elapsed)
         assert next_deadline(after, definition) == (ahead[0][0] if ahead else None)
-        for now in _instants(ahead, events[-1].recorded_at):
+        for now in instants:
             assert due_now(_tick(after, definition, now)) == [item for item in ahead if item[0] <= now]
 
 
 @LAW
 @given(HISTORIES)
 def test_a_deadline_that_stands_alone_changes_no_other(history: History):
-    played = play(history)
-
-    for _before, events, after, definition in islice(turns(played, history.stream), None, None, 3):
-        ahead = deadlines(after, definition)
-        for now in _instants(ahead, events[-1].recorded_at):
+    for after, definition, ahead, instants in _moments(history):
+        for now in instants:
             for deadline in due_now(_tick(after, definition, now)):
                 if stands_alone(deadline):
                     turn = _tick(after, definition, now)
@@ -49,6 +43,13 @@ def test_a_deadline_that_stands_alone_changes_no_other(history: History):
                     about = deadline[1].split(":")[:2]
                     assert _others(deadlines(turn.state, definition), about) == _others(ahead, about)
                     assert not [item for item in due_now(turn) if item[1].split(":")[:2] == about]
+
+
+def _moments(history: History) -> Iterator[tuple[DateState, Definition, list[Deadline], set[datetime]]]:
+    """Every third state of a date, what is ahead of it, and instants at which to look: now, the first and the last."""
+    for _before, events, after, definition in islice(turns(play(history), history.stream), None, None, 3):
+        ahead = deadlines(after, definition)
+        yield after, definition, ahead, _instants(ahead, events[-1].recorded_at)
 
 
 def _instants(ahead: list[Deadline], recorded_at: datetime) -> set[datetime]:

@@ -55,10 +55,7 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
             body = event.data
         flags: list[str] = []
         says, by_topic = about_topic(topic, routing)
-        if by_topic is None or body.get("sport") is not None:
-            sport = take_sport(body, by_topic, routing, flags)
-        else:  # as nearly always
-            sport = by_topic
+        sport = take_sport(body, by_topic, routing, flags)
         inbound = Inbound(
             delivery=delivery,
             received_at=received_at,

@@ -44,9 +44,10 @@ def _sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
 
 
 def take_sport(body: dict[str, Any], by_topic: str | None, routing: Routing, flags: list[str]) -> str:
-    """The sport of a message that says one, or whose topic names none; `sport` leaves `body`. Notes
-    `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
+    """The sport of a message; `sport` leaves `body`. Notes `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
     said = body.get("sport")
+    if said is None and by_topic is not None:
+        return by_topic
     sport = _sport_of_dataset(body, routing) if said is None else _known(said, routing)
     if sport is None:
         known = f"give `sport`, one of: {', '.join(sorted(routing.zones))}"
