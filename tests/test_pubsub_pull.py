@@ -88,6 +88,7 @@ def test_a_message_is_acknowledged_when_its_commit_is_durable_and_not_before(her
     assert here.waiting() == []
 
 
+@pytest.mark.timeout(200)  # a message that was on its way to the killed reader waits for the end of that stream's lease
 def test_a_reader_that_is_killed_while_it_records_loses_nothing(here: Project):
     here.completions(ack_seconds=10)
     here.run("run-1")
@@ -110,7 +111,7 @@ with recording(MemoryStore()) as intake:
         reader.kill()
     store = MemoryStore()
     with recording(store) as intake, pulling(intake, here):
-        until(lambda: runs(store) == ["run-1"], seconds=80)  # the deadline of its lease, or of its stream
+        until(lambda: runs(store) == ["run-1"], seconds=150)  # the deadline of its lease, or of its stream
 
 
 def test_what_came_by_push_and_comes_again_by_pull_is_one_fact(here: Project):
