@@ -65,13 +65,14 @@ def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
         data, wrong, context = _structured_data(body)
         others, prefix = attributes, ""
     else:
+        data, wrong, prefix = body, [], "ce-"
         context, others = {}, {}
         for key, said in attributes.items():
-            if key[:3] == "ce-":
-                context[key[3:]] = said
-            else:
+            name = key.removeprefix(prefix)
+            if name == key:
                 others[key] = said
-        data, wrong, prefix = body, [], "ce-"
+            else:
+                context[name] = said
     for key in _NAMING:
         given = context.get(key)
         if type(given) is not str or not given:
