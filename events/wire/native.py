@@ -191,7 +191,7 @@ def _measures(event: CloudEvent, inbound: Inbound) -> Fact:
     _keep_beyond(body, "measures", measures, Measure)
     data = MeasuresObserved(
         boundary=boundary,
-        measures={name: _measure(said) for name, said in measures.items()},
+        measures={name: Measure(value=said.get("value"), error=said.get("error")) for name, said in measures.items()},
         source=event.source,
         wire_format="native",
         date_basis=basis,
@@ -199,11 +199,6 @@ def _measures(event: CloudEvent, inbound: Inbound) -> Fact:
         extra=inbound.rest(),
     )
     return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
-
-
-def _measure(said: dict[str, Any]) -> Measure:
-    value = said.get("value")
-    return Measure(value=None if value is None else float(value), error=said.get("error"))
 
 
 def _keep_beyond(body: dict[str, Any], key: str, entries: dict[str, dict[str, Any]], kind: type[Struct]) -> None:

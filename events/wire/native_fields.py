@@ -80,7 +80,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in {int, float} and -MEASURE_MAX <= value <= MEASURE_MAX
+    return (type(value) is float or type(value) is int) and -MEASURE_MAX <= value <= MEASURE_MAX
 
 
 def _are_texts(value: Any) -> bool:
