@@ -18,50 +18,51 @@ from statemachine.work import PROBE
 
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
-    """`template` with its placeholders replaced; a text that is one placeholder takes the value with its type."""
+    """`template` with its placeholders replaced, for which `values` are named as they stand in it, in braces; a text
+    that is one placeholder takes the value with its type."""
+    if isinstance(template, str):
+        return values[template] if template in values else _filled(template, values)
     if isinstance(template, dict):
         return {key: fill(item, values) for key, item in template.items()}
-    if isinstance(template, list | tuple):
-        return [fill(item, values) for item in template]
-    if not isinstance(template, str) or "{" not in template:
-        return template
-    if template.startswith("{") and template.endswith("}") and template[1:-1] in values:
-        return values[template[1:-1]]
-    for name, value in values.items():
-        if name in template:
-            template = template.replace(f"{{{name}}}", str(value))
-    return template
+    return [fill(item, values) for item in template] if isinstance(template, list | tuple) else template
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    for placeholder, value in values.items() if "{" in text else ():
+        if placeholder in text:
+            text = text.replace(placeholder, str(value))
+    return text
 
 
 def common_values(turn: Turn, *, cycle: str, reason: str) -> dict[str, Any]:
     """What every template can say."""
     state = turn.state
     return {
-        "sport": state.sport,
-        "game_date": state.game_date,
-        "next_date": next_date(state.game_date),
-        "correlation": state.correlation or turn.fact.correlation,
-        "now": turn.now.isoformat(),
-        "event": turn.fact.id,
-        "cycle": cycle,
-        "reason": reason,
+        "{sport}": state.sport,
+        "{game_date}": state.game_date,
+        "{next_date}": next_date(state.game_date),
+        "{correlation}": state.correlation or turn.fact.correlation,
+        "{now}": turn.now.isoformat(),
+        "{event}": turn.fact.id,
+        "{cycle}": cycle,
+        "{reason}": reason,
     }
 
 
 def previous_values(turn: Turn, cycle: str, previous: Step | None) -> dict[str, Any]:
     """What a template can say of the phase before the one it starts."""
     if previous is None:
-        names = ("expected", "completed", "missing", "missing_tables")
-        return {**{name: [] for name in names}, "completed_count": 0, "missing_count": 0}
+        names = ("{expected}", "{completed}", "{missing}", "{missing_tables}")
+        return {**{name: [] for name in names}, "{completed_count}": 0, "{missing_count}": 0}
     stands = turn.standing(cycle, previous)
     tables = [turn.definition.processor_of[name].table for name in stands.missing]
     return {
-        "expected": [*stands.completed, *stands.missing],
-        "completed": list(stands.completed),
-        "completed_count": len(stands.completed),
-        "missing": list(stands.missing),
-        "missing_count": len(stands.missing),
-        "missing_tables": [table for table in tables if table is not None],
+        "{expected}": [*stands.completed, *stands.missing],
+        "{completed}": list(stands.completed),
+        "{completed_count}": len(stands.completed),
+        "{missing}": list(stands.missing),
+        "{missing_count}": len(stands.missing),
+        "{missing_tables}": [table for table in tables if table is not None],
     }
 
 
@@ -69,17 +70,17 @@ def trigger_phase(turn: Turn, cycle: str, step: Step, previous: Step | None, *, 
     """Command `step`'s phase: one command a spec, or one for each processor of the phase before."""
     retries = turn.state.cycles[cycle].retries
     values = common_values(turn, cycle=cycle, reason=reason) | previous_values(turn, cycle, previous)
-    values["attempt"] = attempt
+    values["{attempt}"] = attempt
     stream = turn.state.stream
     for spec in turn.definition.phase_of[step.phase].commands:
         fan_out = spec.per == "previous_processor" and previous is not None
-        for target in values["expected"] if fan_out else ("",):
+        for target in values["{expected}"] if fan_out else ("",):
             turn.emit(
                 CommandRequested(
                     command_id=derive_id("trigger", stream, cycle, step.phase, spec.topic, target, str(retries)),
                     kind="trigger",
                     topic=spec.topic,
-                    payload=fill(spec.payload, {**values, "target": target}),
+                    payload=fill(spec.payload, {**values, "{target}": target}),
                     ordering_key=stream,
                     cycle=cycle,
                     phase=step.phase,

@@ -199,13 +199,13 @@ def _values(turn: Turn, asked: Request) -> dict[str, Any]:
     registry = turn.definition.processor_of
     known = [registry[name] for name in asked.targets if name in registry]
     return common_values(turn, cycle=asked.cycle, reason=asked.cause) | {
-        "attempt": asked.attempt,
-        "target": asked.targets[0] if asked.targets else "",
-        "targets": list(asked.targets),
-        "target_classes": [processor.class_name or processor.name for processor in known],
-        "missing": list(asked.targets),
-        "missing_count": len(asked.targets),
-        "missing_tables": [processor.table for processor in known if processor.table is not None],
+        "{attempt}": asked.attempt,
+        "{target}": asked.targets[0] if asked.targets else "",
+        "{targets}": list(asked.targets),
+        "{target_classes}": [processor.class_name or processor.name for processor in known],
+        "{missing}": list(asked.targets),
+        "{missing_count}": len(asked.targets),
+        "{missing_tables}": [processor.table for processor in known if processor.table is not None],
     }
 
 
