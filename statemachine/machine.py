@@ -20,7 +20,7 @@ from statemachine.definition import Cycle, Definition, Step
 from statemachine.judgement import ask_or_evaluate, judge_gate
 from statemachine.opening import opens_at
 from statemachine.readiness import Standing, waits_met
-from statemachine.state import CycleState, is_quiet, work_key
+from statemachine.state import CycleState, is_quiet, work_of
 from statemachine.turn import Turn
 
 AUTOMATIC = ("open", "report", "ready", "retry", "proceed", "hold")
@@ -226,8 +226,7 @@ class CycleModel:
         at = self.at
         if at.progress_at is not None and at.since is not None and at.progress_at > at.since:
             return True
-        prefix = work_key(self.cycle.name, self.step.phase, "")
-        return at.counted_from is None and any(key.startswith(prefix) for key in self.turn.state.work)
+        return at.counted_from is None and bool(work_of(self.turn.state, self.cycle.name, self.step.phase))
 
     def is_ready(self, _event: Any) -> bool:
         """One of the step's waits is met."""

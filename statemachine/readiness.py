@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from statemachine.calendar import span
 from statemachine.definition import Definition, Step, Wait, in_force
-from statemachine.state import CycleState, DateState, Work, work_key
+from statemachine.state import CycleState, DateState, Work, work_key, work_under
 
 STRICTLY_AFTER = timedelta(microseconds=1)
 """The smallest step of time: a strict wait is met that much after its minutes."""
@@ -40,16 +40,16 @@ class Standing(Struct, frozen=True, dict=True):
     def done(self) -> dict[str, Work]:
         """The work of all that have completed, expected or not. All work of the date is looked through for it, so it is
         done where somebody asks."""
-        return {name: work for name, work in self._reported() if is_done(work, self.since)}
+        return {name: work for name, work in self._reported().items() if is_done(work, self.since)}
 
     @cached_property
     def failed(self) -> tuple[str, ...]:
         """Who has failed and never completed, expected or not."""
-        return tuple([name for name, work in self._reported() if work.status == "failed" and work.done_at is None])
+        reported = self._reported().items()
+        return tuple([name for name, work in reported if work.status == "failed" and work.done_at is None])
 
-    def _reported(self) -> list[tuple[str, Work]]:
-        cut = len(self.prefix)
-        return [(key[cut:], work) for key, work in self.work.items() if key[:cut] == self.prefix]
+    def _reported(self) -> dict[str, Work]:
+        return work_under(self.work, self.prefix)
 
 
 class Ready(Struct, frozen=True):
