@@ -13,6 +13,7 @@ from events.codec import derive_id
 from events.values import Severity
 from statemachine.calendar import span
 from statemachine.definition import Definition, Step, in_force
+from statemachine.gates import has_rows, table_measure
 from statemachine.readiness import standing
 from statemachine.state import Alert, DateState, alert_key, expected_count, has_no_games, is_quiet, open_alerts
 from statemachine.telling import telling
@@ -133,8 +134,8 @@ def _with_rows(state: DateState, definition: Definition, step: Step) -> set[str]
     for name in step.expected:
         table = definition.processor_of[name].table
         if seen is not None and table is not None:
-            measure = seen.measures.get(f"table_rows.{table.rpartition('.')[2]}")
-            if measure is not None and measure.value is not None and measure.value > 0:
+            measure = seen.measures.get(table_measure(table))
+            if measure is not None and has_rows(measure):
                 found.add(name)
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Protocol
 
@@ -42,6 +43,7 @@ class View(Struct, frozen=True):
     tables: dict[str, str]
 
 
+@lru_cache(maxsize=1024)
 def table_measure(table: str) -> str:
     """The measure that counts the rows of `table` for the date (its dataset is left out)."""
     return f"table_rows.{table.rpartition('.')[2]}"
@@ -58,8 +60,10 @@ def wanted_measures(definition: Definition, gate: Gate, step: Step, cycle: str, 
     out, for games that are yet to be played have no coverage."""
     tables = sorted(step_tables(definition, step, game_date).values())
     names = [name for item in gate.measures for name in (tables if item == "table_rows.*" else [item])]
-    read = {name for spec in gate.checks if applies(spec, cycle) for name in (spec.measure, spec.of)}
-    elsewhere = {name for spec in gate.checks if not applies(spec, cycle) for name in (spec.measure, spec.of)}
+    read: set[str | None] = set()
+    elsewhere: set[str | None] = set()
+    for spec in gate.checks:
+        (read if applies(spec, cycle) else elsewhere).update((spec.measure, spec.of))
     return [name for name in names if name in read or name not in elsewhere]
 
 
@@ -90,9 +94,9 @@ def known_measures(state: DateState, cycle: str, step: Step, gate: Gate) -> dict
 
 
 def _said(work: Iterable[Work]) -> dict[str, tuple[datetime, Measure]]:
-    """The measures that completions carried, each the latest, with its instant."""
+    """The measures that completions carried, each the latest, with its instant. Most carry none."""
     found: dict[str, tuple[datetime, Measure]] = {}
-    done = [(item.done_at, item.numbers) for item in work if item.done_at is not None]
+    done = [(item.done_at, item.numbers) for item in work if item.numbers and item.done_at is not None]
     for at, numbers in sorted(done, key=itemgetter(0)):
         for name, sources in MESSAGE_MEASURES.items():
             value = next((numbers[source] for source in sources if source in numbers), None)

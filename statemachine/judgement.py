@@ -17,9 +17,11 @@ def ask_or_evaluate(turn: Turn, cycle: Cycle, step: Step, *, forced: bool = Fals
     """Evaluate the gate of `step` at once where its measures are fresh or none are probed; else ask for them."""
     assert step.gate is not None, "only a step with a gate comes here"
     gate = turn.definition.gate_of[step.gate]
-    disabled = (step.gate_mode or gate.mode) == "disabled"
+    if not gate.probe or (step.gate_mode or gate.mode) == "disabled":
+        judge_gate(turn, cycle, step)
+        return
     names = wanted_measures(turn.definition, gate, step, cycle.name, turn.state.game_date)
-    if disabled or not gate.probe or (not forced and are_fresh(turn, gate, names)):
+    if not forced and are_fresh(turn, gate, names):
         judge_gate(turn, cycle, step)
     else:
         ask_measures(turn, gate.name, names, cycle=cycle.name, phase=step.phase)
