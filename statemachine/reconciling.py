@@ -58,11 +58,13 @@ def compare(turn: Turn, data: MeasuresObserved) -> list[Finding]:
     if is_quiet(turn.state):
         return []
     known = readers(turn.definition)
-    found = [
-        _compared(turn, known[name], measure.value)
+    counted = [
+        (known[name], measure.value)
         for name, measure in data.measures.items()
         if measure.value is not None and name in known
     ]
+    places = {phase: _at_work(turn, phase) for phase in {processor.phase for processor, _rows in counted}}
+    found = [_compared(turn, processor, places[processor.phase], rows) for processor, rows in counted]
     return [item for item in found if item is not None]
 
 
@@ -78,10 +80,11 @@ def readers(definition: Definition) -> dict[str, Processor]:
     return known
 
 
-def _compared(turn: Turn, processor: Processor, rows: float) -> Finding | None:
+def _compared(turn: Turn, processor: Processor, place: tuple[Cycle, Step] | None, rows: float) -> Finding | None:
+    """What `rows` show of `processor`; None also where nobody misses it: no cycle is at work on its phase, or it is not
+    expected in it on the date."""
     state, name = turn.state, processor.name
-    place = _due_in(turn, processor)
-    if place is None:
+    if place is None or name not in place[1].expected or not in_force(processor, state.game_date):
         return None
     cycle, step = place
     work = state.work.get(work_key(cycle.name, step.phase, name))
@@ -95,23 +98,24 @@ def _compared(turn: Turn, processor: Processor, rows: float) -> Finding | None:
     return Finding(LOST, processor, cycle, rows) if stands or _are_news(turn, processor, place, rows) else None
 
 
-def _due_in(turn: Turn, processor: Processor) -> tuple[Cycle, Step] | None:
-    """Where a completion of `processor` would count now: the cycle that its phase belongs to at this time, once it has
-    come to that phase, if it expects the processor on the date; None where nobody misses it."""
-    name = cycle_of(turn, processor.phase)
+def _at_work(turn: Turn, phase: str) -> tuple[Cycle, Step] | None:
+    """Where a completion of `phase` would count now: the cycle that it belongs to at this time, once it has come to
+    that phase."""
+    name = cycle_of(turn, phase)
     at = turn.state.cycles.get(name or "")
-    if name is None or at is None or not in_force(processor, turn.state.game_date):
+    if name is None or at is None:
         return None
     cycle = turn.definition.cycle_of[name]
-    return (cycle, cycle.step_of[processor.phase]) if expects(cycle, at, processor.phase, processor.name) else None
+    step = _come_to(cycle, at, phase)
+    return (cycle, step) if step is not None else None
 
 
-def expects(cycle: Cycle, at: CycleState, phase: str, processor: str) -> bool:
-    """True where `cycle` is at work, has come to `phase` and expects `processor` in it."""
+def _come_to(cycle: Cycle, at: CycleState, phase: str) -> Step | None:
+    """The step of `phase`, where `cycle` is at work and has come to it."""
     step = cycle.step_of.get(phase)
-    if step is None or processor not in step.expected or at.state in OVER or at.phase not in cycle.phases:
-        return False
-    return cycle.phases.index(phase) <= cycle.phases.index(at.phase)
+    if step is None or at.state in OVER or at.phase not in cycle.phases:
+        return None
+    return step if cycle.phases.index(phase) <= cycle.phases.index(at.phase) else None
 
 
 def _are_news(turn: Turn, processor: Processor, place: tuple[Cycle, Step], rows: float) -> bool:
@@ -232,9 +236,10 @@ def deadlines(state: DateState, definition: Definition) -> Iterator[Coming]:
 
 def _due(state: DateState, definition: Definition, name: str, noted: Disagreement) -> datetime | None:
     cycle, at = definition.cycle_of.get(noted.cycle), state.cycles.get(noted.cycle)
-    if cycle is None or at is None or not expects(cycle, at, noted.phase, name):
+    step = _come_to(cycle, at, noted.phase) if cycle is not None and at is not None else None
+    if step is None or name not in step.expected:
         return None
-    gate = _asked_at(definition, cycle.step_of[noted.phase])
+    gate = _asked_at(definition, step)
     if gate is None and _has_to_be_seen_again(state, name, noted):
         return None
     if noted.asked_at is None:
