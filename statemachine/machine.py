@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from msgspec import Struct
-from transitions import EventData, Machine, Transition
+from transitions import Event, EventData, Machine, Transition
 
 from events.catalogue import OperatorActed, PhaseMoved
 from statemachine import heals
@@ -132,17 +132,31 @@ class Move(Transition):
             return False
         assert self.dest is not None, "every row of the table leads somewhere"
         model.record(event_data)
-        dest = machine.get_state(self.dest)
-        model.state = dest.name
-        for callback in dest.on_enter:
+        model.state = self.dest
+        for callback in machine.states[self.dest].on_enter:
             machine.callback(callback, event_data)
         return True
+
+
+class Trigger(Event):
+    """The library's event, likewise without the callbacks and log lines beside its transitions. A trigger that the
+    table does not have in a state is nothing there."""
+
+    def trigger(self, model: object, *args: Any, **kwargs: Any) -> bool:
+        """Take the first transition from the state of the model whose guard holds; False where there is none."""
+        event_data = EventData(None, self, self.machine, model, args, kwargs)
+        for move in self.transitions.get(cast(CycleModel, model).state, ()):
+            event_data.transition = move
+            if move.execute(event_data):
+                return True
+        return False
 
 
 class CycleMachine(Machine):
     """A machine whose transitions are moves."""
 
     transition_cls = Move
+    event_cls = Trigger
 
 
 def _build(cycle: Cycle) -> Machine:
@@ -151,7 +165,6 @@ def _build(cycle: Cycle) -> Machine:
         states=[{"name": name, "on_enter": _ENTER.get(name.rpartition("_")[2])} for name in states(cycle)],
         initial=None,
         auto_transitions=False,
-        ignore_invalid_triggers=True,
         send_event=True,
     )
     for row in table(cycle):
@@ -194,7 +207,7 @@ class CycleModel:
             return False
         self.reason, self.guard_holds = reason, guard_holds
         event = machine_for(self.turn.definition, self.cycle).events.get(trigger)
-        return event is not None and bool(event.trigger(self))
+        return event is not None and event.trigger(self)
 
     def settle(self) -> None:
         """Fire the automatic triggers until none moves. Bounded: each pass goes forward along the chain, and a retry is
