@@ -10,7 +10,7 @@ reads finds them missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -18,7 +18,7 @@ from events.store import Sealed
 
 EVENTS_MAX = 64
 BYTES_MAX = 256 * 1024
-"""Bounds of a row, for the sake of who wants one event of it. A single event may be larger."""
+"""Bounds of a row, for the sake of who wants one event of it; its bytes as packed. A single event may be larger."""
 
 Row = tuple[int, int, int, bytes]
 """Position of the last event, number of the stream, version of the last event, all of them packed."""
@@ -28,12 +28,14 @@ _unpack = msgspec.msgpack.Decoder(list[tuple[bytes, str]]).decode
 
 
 def rows(number: int, events: Sequence[Sealed], *, after: int) -> list[Row]:
-    """The rows of `events`, which follow each other in the stream `number`, for the positions behind `after`."""
-    found = []
-    for part in _parts(events):
-        after += len(part)
-        found.append((after, number, part[-1].version, _pack([(event.body, event.hash) for event in part])))
-    return found
+    """The rows of `events`, which follow each other in the stream `number`, for the positions behind `after`; they are
+    halved until each part fits into a row."""
+    if len(events) <= EVENTS_MAX:
+        packed = _pack([(event.body, event.hash) for event in events])
+        if len(packed) <= BYTES_MAX or len(events) == 1:
+            return [(after + len(events), number, events[-1].version, packed)]
+    middle = len(events) // 2
+    return [*rows(number, events[:middle], after=after), *rows(number, events[middle:], after=after + middle)]
 
 
 def events_in(packed: bytes) -> list[tuple[bytes, str]]:
@@ -42,14 +44,3 @@ def events_in(packed: bytes) -> list[tuple[bytes, str]]:
         return _unpack(packed)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return []
-
-
-def _parts(events: Sequence[Sealed]) -> Iterator[Sequence[Sealed]]:
-    """`events` halved until each part fits into a row."""
-    fits = len(events) <= EVENTS_MAX and sum([len(event.body) for event in events]) <= BYTES_MAX
-    if fits or len(events) == 1:
-        yield events
-    else:
-        middle = len(events) // 2
-        yield from _parts(events[:middle])
-        yield from _parts(events[middle:])
