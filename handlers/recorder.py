@@ -108,14 +108,15 @@ class _Draft:
     def commit(self) -> Commit:
         """What is to be appended."""
         sealed = seal(self.events, after=self.before.hash)
-        outbox: list[CommandRequested] = []
+        outbox: dict[str, CommandRequested] = {}
         settled: list[str] = []
         for event in self.events:
             data = event.data
             if type(data) is CommandRequested:
-                outbox.append(data)
+                outbox[data.command_id] = data
             elif type(data) is CommandPublished or (type(data) is CommandFailed and data.permanent):
                 settled.append(data.command_id)
+                outbox.pop(data.command_id, None)
         head = Head(
             version=self.before.version + len(sealed),
             hash=sealed[-1].hash,
@@ -127,7 +128,7 @@ class _Draft:
             expected_version=self.before.version,
             events=sealed,
             head=head,
-            outbox=outbox,
+            outbox=list(outbox.values()),
             settled=settled,
         )
 

@@ -23,6 +23,7 @@ from events.catalogue import (
     OperatorActed,
     PulseChanged,
     SchedulePublished,
+    Ticked,
     type_of,
 )
 from events.codec import GENESIS, chain, derive_id
@@ -206,6 +207,21 @@ def test_a_command_leaves_the_outbox_when_its_channel_confirms_and_not_before(st
     assert store.pending() == []
     sent = (tmp_path / "commands.jsonl").read_text().splitlines()
     assert [line.split('"command_id":"')[1].split('"')[0] for line in sent] == wanted
+
+
+def test_a_command_asked_for_and_confirmed_in_one_call_does_not_wait_to_be_sent(store, recorder):
+    rehearsal = Recorder(MemoryStore(), {"nba": nba()})
+    for each in (recorder, rehearsal):
+        record(each, schedule("2026-01-17T00:00Z"), at=moment("2026-01-14T12:00Z"))
+    tick = fact("tick", Ticked(now=NOON), actor="clock")
+    asked = [pending.command.command_id for pending in rehearsal.record([(tick, NOON)]).outbox]
+    confirmed = [fact(f"sent {id}", CommandPublished(command_id=id, message_id="m")) for id in asked]
+
+    tally = recorder.record([(item, NOON) for item in (tick, *confirmed)])
+
+    assert (tally.commands, tally.outbox) == (len(asked), [])
+    assert asked
+    assert store.pending() == []
 
 
 def test_a_command_that_can_never_be_sent_is_not_tried_again(store, recorder):
