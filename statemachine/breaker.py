@@ -23,7 +23,7 @@ from statemachine.state import RECENT_INPUTS_MAX
 from statemachine.turn import Working
 
 
-class BreakerState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class BreakerState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The folded state of a breaker. `failures` are those in a row; `until` ends the open time, or the wait for the
     answer of `probe`; `not_before` is what the service last asked for with Retry-After; `trips` counts openings."""
 

@@ -35,7 +35,7 @@ SILENT, OVER, MISSED = "silent:", "heals_over:", "ticks"
 one by which our own next tick should have come."""
 
 
-class ControlState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class ControlState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The folded state of a control stream. `decided_at` is the last decision of each workflow, `rejected` the number
     of rejections by code, `definitions` the versions whose text is stored here, `ticked_at` the last recorded tick,
     `listening_at` the one that ended the last gap between them; `suppressions` are the windows of silence by what they

@@ -23,7 +23,7 @@ TRIES_MAX = 64
 """How many repairs of a component are remembered; a definition cannot call more of them a pattern."""
 
 
-class Try(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Try(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A repair that a date asked for at `at`; `outcome` is None while it is not judged."""
 
     game_date: str

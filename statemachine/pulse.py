@@ -28,7 +28,7 @@ RUNS_MAX = 500
 Condition = Literal["stale", "dead", "back", "hung"]
 
 
-class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The current row of a run: `condition` is `running`, `hung`, `stale`, `dead` or `ended`; `beat_at` the latest beat
     as received, for the sender's clock may be skewed; `said_at` is the latest instant that the sender gave. `progress`
     last moved at `moved_at`, as received."""
@@ -44,7 +44,7 @@ class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     moved_at: datetime | None = None
 
 
-class PulseState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class PulseState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The folded state of a pulse stream; `runs` by `processor|run`."""
 
     stream: str

@@ -34,7 +34,7 @@ OFF_DATE = frozenset({"postponed", "moved", "cancelled"})
 """Game statuses that take a game out of the date's expectation."""
 
 
-class Work(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Work(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What a processor has done in a cycle. `first_done_at` and `done_at` are the first and the latest completion that
     counts; once done, a later failure does not undo it, for the rows are there (orchestration 6.6 case 4). `seen` are
     the last (run, status) keys and `run_seconds` the instants (Unix seconds) of the last runs."""
@@ -53,7 +53,7 @@ class Work(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     run_seconds: tuple[int, ...] = ()
 
 
-class CycleState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class CycleState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """Where the machine of a cycle stands. `state` is a name of the transition table; `phase` the phase it is about;
     `progress_at` the last sign of life of that phase; `commands` the triggers that asked for it, `commanded_at` when
     the last of them was confirmed; `counted_from` excludes older completions after a retry; `resumed_at` is when a
@@ -78,7 +78,7 @@ class CycleState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     looked_at: datetime | None = None
 
 
-class Seen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Seen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Measures of a boundary, by name the last one of each; `at` is when the latest arrived, `observed_at` when each
     did: a number does not grow young because another one came."""
 
@@ -87,14 +87,14 @@ class Seen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     observed_at: dict[str, datetime] = field(default_factory=dict)
 
 
-class GateRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GateRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The last evaluation of a gate in a cycle."""
 
     at: datetime
     evaluation: GateEvaluated
 
 
-class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """An episode. `rises` holds when each severity was first reached; a cause that comes back after it was resolved
     opens the same episode again and pages only for a severity it has not paged for (design 8.10); `opened_at` is when
     it last came back. `attempt` counts how often its page was asked for, `undeliverable` says why it can never be
@@ -125,7 +125,7 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
             force_setattr(self, "subject", NO_SUBJECT)
 
 
-class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The history of a component's repairs, as far as the next decision needs it."""
 
     attempt: int = 0
@@ -137,7 +137,7 @@ class HealState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     suppressed: str | None = None
 
 
-class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A command that is in the outbox: decided, and neither confirmed nor refused for good. `reminder` is the number of
     the reminder that it tells, 0 for everything else."""
 
@@ -149,7 +149,7 @@ class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     reminder: int = 0
 
 
-class Disagreement(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Disagreement(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What a processor said in `cycle` and what its table holds differ, and have since `since`, when `measure` counted
     `rows`; `seen` is the event of those measures. `asked` counts how often it came due and was asked about, `asked_at`
     is the last time."""
@@ -165,7 +165,7 @@ class Disagreement(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     asked_at: datetime | None = None
 
 
-class DateState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class DateState(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The folded state of one game date. Keys: `work` by `cycle/phase/processor`, `measures` by boundary, `gates` by
     `gate@cycle`, `alerts` by `cause:subject`, `heals` by component, `sent` by command id; `disagreements` by
     processor, where there are any; `validations` is when each processor's validators were last asked for."""

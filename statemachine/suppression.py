@@ -15,7 +15,7 @@ EVERYTHING = "*"
 """The target of a suppression that holds for every alert."""
 
 
-class Suppression(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Suppression(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A window of silence about `target`: a cause, `cause:subject`, or everything."""
 
     target: str

@@ -46,7 +46,7 @@ class Folded(Protocol):
 S = TypeVar("S", bound=Folded)
 
 
-class Working(Struct, Generic[S]):
+class Working(Struct, Generic[S], gc=False):
     """The state while deciding about `fact`, the events so far, and `now`: given, never the wall's, and never before
     what the stream has recorded already."""
 
