@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from events.catalogue import CompletionRecorded, Event, MeasuresObserved
 from events.records import RECONCILED, CompletionReopened, Differing, DisagreementNoted
 from events.values import Measure
-from statemachine.calendar import received_when
+from statemachine.completing import cycle_of
 from statemachine.definition import Definition, Processor, in_force
 from statemachine.gates import table_measure
 from statemachine.state import DateState, has_no_games
@@ -138,7 +138,7 @@ def _judged(processor: Processor, told: Told, state: DateState, definition: Defi
         return None
     since, version = found
     lost = told.changed is not None
-    when = received_when(state.game_date, since, definition.timezone)
+    by_time = cycle_of(replace(state, cycles={}), definition, processor.phase, since)  # whichever has opened by now
     return Disagreement(
         sport=state.sport,
         game_date=state.game_date,
@@ -147,7 +147,7 @@ def _judged(processor: Processor, told: Told, state: DateState, definition: Defi
         kind="rows_without_completion" if lost else "completion_without_rows",
         table=processor.table,
         rows=told.rows,
-        cycle=(told.lost_in or definition.cycles_for[processor.phase][when][1]) if lost else told.cycle,
+        cycle=(told.lost_in or by_time) if lost else told.cycle,
         since=since,
         due_at=since + timedelta(minutes=definition.reconcile_minutes),
         version=version,

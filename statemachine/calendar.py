@@ -55,17 +55,12 @@ def league_date(now: datetime, zone_name: str) -> str:
     return now.astimezone(zone(zone_name)).date().isoformat()
 
 
-def received_when(game_date: str, now: datetime, zone_name: str) -> Received:
-    """Whether `now` falls before, on or after `game_date` in the league's zone (orchestration 1.6)."""
-    begins, ends = _bounds(game_date, zone_name)
-    if now < begins:
-        return "before"
-    return "on" if now < ends else "after"
-
-
-@lru_cache(maxsize=4096)
-def _bounds(game_date: str, zone_name: str) -> tuple[datetime, datetime]:
-    return wall_instant(game_date, 0, "00:00", zone_name), midnight_ending(game_date, zone_name)
+def has_come(received: Received, game_date: str, now: datetime, zone_name: str) -> bool:
+    """True once a message that comes `now` is one that comes `before`, `on` or `after` `game_date` in the league's
+    zone, or later than that (orchestration 1.6)."""
+    if received == "before":
+        return True
+    return now >= wall_instant(game_date, 0 if received == "on" else 1, "00:00", zone_name)
 
 
 def next_date(game_date: str) -> str:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from events.catalogue import LateCompletionNoted
-from statemachine.calendar import received_when
+from statemachine.calendar import has_come
+from statemachine.definition import Definition
 from statemachine.machine import CycleModel
+from statemachine.state import DateState
 from statemachine.turn import Turn
 
 
-def cycle_of(turn: Turn, phase: str) -> str | None:
+def cycle_of(state: DateState, definition: Definition, phase: str, now: datetime) -> str | None:
     """The cycle a message of `phase` belongs to: that of its receive time, unless a later one with that phase has
     opened already. On two game dates of five the overnight cycle opens before midnight."""
-    definition, state = turn.definition, turn.state
     cycles = definition.cycles_for.get(phase)
     if cycles is None:
         return None
-    later, usual = cycles[received_when(state.game_date, turn.now, definition.timezone)]
-    for name in later:
-        if name in state.cycles:
+    later, first = cycles
+    for name, since in later:
+        if name in state.cycles or has_come(since, state.game_date, now, definition.timezone):
             return name
-    return usual
+    return first
 
 
 def progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first: bool) -> None:

@@ -120,7 +120,7 @@ def _completion(turn: Turn, data: CompletionRecorded) -> None:
     known, runs = _heard(turn, processor, data.run, data.status)
     if known:
         return
-    cycle = cycle_of(turn, data.phase)
+    cycle = cycle_of(turn.state, turn.definition, data.phase, turn.now)
     key = work_key(cycle or "", data.phase, processor)
     before = turn.state.work.get(key)
     turn.emit(replace(data, processor=processor, cycle=cycle))
@@ -152,7 +152,7 @@ def _started(turn: Turn, data: RunStarted) -> None:
     known, runs = _heard(turn, processor, data.run, "started")
     if known:
         return
-    cycle = cycle_of(turn, data.phase)
+    cycle = cycle_of(turn.state, turn.definition, data.phase, turn.now)
     turn.emit(replace(data, processor=processor, cycle=cycle))
     if processor is None or cycle is None:
         return
@@ -163,7 +163,7 @@ def _started(turn: Turn, data: RunStarted) -> None:
 
 
 def _progress(turn: Turn, data: ProgressReported) -> None:
-    cycle = cycle_of(turn, data.phase)
+    cycle = cycle_of(turn.state, turn.definition, data.phase, turn.now)
     turn.emit(replace(data, cycle=cycle))
     at = turn.state.cycles.get(cycle or "")
     if cycle is not None and at is not None and at.state == f"{data.phase}_waiting":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, Literal
 
 import msgspec
@@ -376,19 +377,18 @@ class Definition(Spec, frozen=True, kw_only=True):
         }
 
     @cached_property
-    def cycles_for(self) -> dict[str, dict[Received, tuple[tuple[str, ...], str | None]]]:
-        """By phase and by when a message comes, seen from its game date, the cycles that it may belong to. First those
-        of later times, the latest first: it is of one that has opened already. Else it is of the second: the one of
-        that time if its chain has the phase, else the next later one, else the one before (raw loads on the day itself
+    def cycles_for(self) -> dict[str, tuple[tuple[tuple[str, Received], ...], str]]:
+        """By phase, the cycles that its messages may belong to: all but the first, the latest first, each with when its
+        time begins, which is where that of the cycle before ends; and the first. So a message at a time whose cycle
+        does not have the phase is of the next later one that has, else of the one before (raw loads on the day itself
         are the overnight cycle's; a prediction after the games is the same-day cycle's)."""
-        found: dict[str, dict[Received, tuple[tuple[str, ...], str | None]]] = {}
+        found: dict[str, tuple[tuple[tuple[str, Received], ...], str]] = {}
         for phase in self.phases:
             able = {cycle.received: cycle.name for cycle in self.cycles if phase.name in cycle.phases}
-            times = found[phase.name] = {}
-            for place, received in enumerate(RECEIVED):
-                later = tuple(able[name] for name in reversed(RECEIVED[place + 1 :]) if name in able)
-                ranked = (*RECEIVED[place:], *reversed(RECEIVED[:place]))
-                times[received] = later, next((able[name] for name in ranked if name in able), None)
+            times = [received for received in RECEIVED if received in able]
+            if times:
+                later = [(able[time], RECEIVED[RECEIVED.index(before) + 1]) for before, time in pairwise(times)]
+                found[phase.name] = tuple(reversed(later)), able[times[0]]
         return found
 
 

@@ -101,7 +101,7 @@ def _compared(turn: Turn, processor: Processor, place: tuple[Cycle, Step] | None
 def _at_work(turn: Turn, phase: str) -> tuple[Cycle, Step] | None:
     """Where a completion of `phase` would count now: the cycle that it belongs to at this time, once it has come to
     that phase."""
-    name = cycle_of(turn, phase)
+    name = cycle_of(turn.state, turn.definition, phase, turn.now)
     at = turn.state.cycles.get(name or "")
     if name is None or at is None:
         return None
