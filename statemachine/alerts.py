@@ -83,11 +83,10 @@ def resolve(turn: Turn, cause: str, reason: str, subject: str = "-") -> None:
 
 def resolve_what_is_gone(turn: Turn) -> None:
     """Close every open episode whose cause no longer holds; all that were about games, where none is expected."""
-    empty = has_no_games(turn.state)
     for alert in open_alerts(turn.state):
         gone = _GONE.get(alert.cause)
         reason = gone(turn, alert) if gone is not None else None
-        if empty:
+        if has_no_games(turn.state):
             reason = "no game is expected any more"
         if reason is not None:
             resolve(turn, alert.cause, reason, alert.subject)

@@ -29,7 +29,7 @@ def progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first
     """A completion counted. A re-run of what was complete moves no machine, unless the gate holds or the phase was
     asked for again: the machine is the slow part of the path, and re-runs are most of a stormy day."""
     state = turn.state
-    turn.progressed = first or bool(state.heals) or any(alert.resolved_at is None for alert in state.alerts.values())
+    turn.progressed = True
     at = state.cycles.get(cycle_name)
     if at is None or at.state == "idle":
         return

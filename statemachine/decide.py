@@ -63,8 +63,10 @@ def decide_and_fold(
     fold anyway."""
     turn = Turn(state, fact, now, definition)
     _REACTION[type(fact.data)](turn, fact.data)
-    if turn.progressed or len(turn.events) > 1 or type(fact.data) in _MAY_RESOLVE:
+    if len(turn.events) > 1 or type(fact.data) in _MAY_RESOLVE:
         _conclude(turn)
+    elif turn.progressed:
+        _resolve(turn)  # it moved no cycle, so the date's status is what it was
     return turn.events, turn.state
 
 
@@ -76,13 +78,17 @@ def is_terminal(state: DateState) -> bool:
 def _conclude(turn: Turn) -> None:
     if not turn.events:
         return
+    _resolve(turn)
+    status, reason = status_of(turn.state, turn.definition)
+    if status != turn.state.status:
+        turn.emit(StatusChanged(source=turn.state.status, dest=status, reason=reason))
+
+
+def _resolve(turn: Turn) -> None:
     if turn.state.heals:
         heals.judge_open(turn)
     if turn.state.alerts:
         resolve_what_is_gone(turn)
-    status, reason = status_of(turn.state, turn.definition)
-    if status != turn.state.status:
-        turn.emit(StatusChanged(source=turn.state.status, dest=status, reason=reason))
 
 
 def status_of(state: DateState, definition: Definition) -> tuple[str, str]:

@@ -209,7 +209,6 @@ def reopen(turn: Turn, processor: str, noted: Disagreement) -> None:
             passed=passed,
         )
     )
-    turn.progressed = True
     went_on = f"; {noted.phase} ({noted.cycle}) has gone on with it" if passed else ""
     detail = f"{processor}: completed, and its table is empty since {noted.since.isoformat()}{went_on}"
     raise_alert(turn, "records_disagree", "warning", detail, subject=processor, numbers={"rows": 0.0})

@@ -97,8 +97,8 @@ class Working(Struct, Generic[S], gc=False):
 
 class Turn(Working[DateState]):
     """The working of a decision about a game date: `evaluations` are the gates judged in it, by cycle; `progressed`
-    says that what is complete has changed, so that alerts, heals and the date's status are looked at again; `stood` is
-    what `standing` has counted."""
+    says that a completion counted, so that alerts and heals are looked at again whatever else follows; `stood` is what
+    `standing` has counted."""
 
     fold: Callable[[DateState, Event], DateState] = evolve
     evaluations: dict[str, GateEvaluated] = {}
