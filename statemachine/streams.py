@@ -60,8 +60,13 @@ def breaker_stream(domain: str) -> str:
 
 
 def _told_to_sport(before: DateState, events: Sequence[Event], after: DateState) -> list[Fact]:
-    if len(events) == 1 and after.unmapped is before.unmapped and after.games is before.games:
-        return []  # the usual turn: a run said something, and nothing followed
+    if (
+        after.unmapped is before.unmapped
+        and after.games is before.games
+        and after.waived is before.waived
+        and after.heals is before.heals
+    ):
+        return []  # the usual turn: nothing of which a sport hears has changed
     return reports(before, events, after, control_stream(after.sport))
 
 
