@@ -26,7 +26,7 @@ UNMAPPED_MAX = 64
 RECENT_RUNS_MAX = 64
 """How many runs of a processor are remembered by instant; above the storm limit of 50."""
 
-SEEN_MAX = 32
+SEEN_MAX = 16
 """How many (run, status) of a processor are remembered: so many may be said again under another name of it, or begin
 before others have ended. What is said again under the same name has the same id, which the store knows forever."""
 
