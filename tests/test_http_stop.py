@@ -20,6 +20,7 @@ import msgspec
 import pytest
 
 from events.catalogue import CompletionRecorded
+from handlers.recorder import Recorder
 from handlers.stores import open_store
 from tests.command_line import completion, evening, program
 from tests.conftest import ROOT
@@ -147,9 +148,15 @@ def test_a_second_signal_ends_it_at_once_and_nothing_acknowledged_is_lost(tmp_pa
 
 def test_while_it_stops_it_takes_nothing_and_says_that_it_is_not_ready():
     with served() as service, ThreadPoolExecutor(2) as pool:
-        let_go = Event()
+        held, let_go = Event(), Event()
+
+        def hold(_recorder: Recorder) -> bool:
+            held.set()
+            return let_go.wait(20)
+
         service.push(completion())
-        service.service.intake.ask(lambda _recorder: let_go.wait(20))
+        service.service.intake.ask(hold)
+        assert held.wait(20)  # until then it is what waits, and not the push
         late = pool.submit(service.push, completion(execution_id="taken before"), message_id="2")
         until(lambda: service.service.intake.waiting, what="a push waits for its commit")
         stopping = pool.submit(service.serving.stop, 60)
