@@ -44,7 +44,7 @@ def seal(events: Sequence[Event], *, after: str) -> list[Sealed]:
     sealed = []
     for event in events:
         encode_into(event, buffer)
-        body = b"" + buffer  # what bytes(buffer) gives, without asking first what kind of thing it is
+        body = bytes(buffer)
         hash = chain(hash, body)
         sealed.append(Sealed(event.id, event.version, body, hash))
     return sealed

@@ -16,6 +16,17 @@ from events.reports import DateNoted, HealNoted, NameNoted
 from statemachine.state import DateState, has_no_games
 
 
+def may_report(before: DateState, after: DateState) -> bool:
+    """False where nothing has changed of which a sport hears, and there is nothing to look for."""
+    return (
+        after.unmapped is not before.unmapped
+        or after.games is not before.games
+        or after.waived is not before.waived
+        or after.scheduled is not before.scheduled
+        or after.heals is not before.heals
+    )
+
+
 def reports(before: DateState, events: Sequence[Event], after: DateState, stream: str) -> list[Fact]:
     """What `events`, a turn that led from `before` to `after`, tell the sport, whose stream is `stream`."""
     found = [

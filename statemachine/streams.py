@@ -19,7 +19,7 @@ from statemachine.coming import Deadline
 from statemachine.control import ControlState
 from statemachine.definition import Definition
 from statemachine.pulse import PulseState
-from statemachine.reports import reports
+from statemachine.reports import may_report, reports
 from statemachine.state import DateState
 from statemachine.turn import S
 
@@ -60,13 +60,8 @@ def breaker_stream(domain: str) -> str:
 
 
 def _told_to_sport(before: DateState, events: Sequence[Event], after: DateState) -> list[Fact]:
-    if (
-        after.unmapped is before.unmapped
-        and after.games is before.games
-        and after.waived is before.waived
-        and after.heals is before.heals
-    ):
-        return []  # the usual turn: nothing of which a sport hears has changed
+    if not may_report(before, after):
+        return []  # the usual turn
     return reports(before, events, after, control_stream(after.sport))
 
 
