@@ -16,7 +16,7 @@ from events.store import CorruptStore, StoreError, StoreUnavailable
 APPLICATION_ID = 0x7469706F
 """Marks a SQLite file as a Tipoff store: "tipo" in ASCII."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};

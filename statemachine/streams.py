@@ -12,7 +12,7 @@ from typing import Any, Generic
 import msgspec
 
 from events.catalogue import DefinitionAdopted, Event, Fact, PulseChanged
-from events.codec import derive_id, encode
+from events.codec import derive_id
 from statemachine import breaker, control, deadlines, decide, evolve, pulse
 from statemachine.breaker import BreakerState
 from statemachine.coming import Deadline
@@ -22,6 +22,8 @@ from statemachine.pulse import PulseState
 from statemachine.reports import may_report, reports
 from statemachine.state import DateState
 from statemachine.turn import S
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Decider(msgspec.Struct, Generic[S], frozen=True):
@@ -40,8 +42,8 @@ class Decider(msgspec.Struct, Generic[S], frozen=True):
     follow_ups: Callable[[S, Sequence[Event], S], list[Fact]]
 
     def decode(self, state: bytes) -> S:
-        """The state in its canonical bytes. Raises msgspec.ValidationError."""
-        return msgspec.json.decode(state, type=self.state_type)
+        """The state in its canonical bytes. Raises msgspec.DecodeError, of which ValidationError is one."""
+        return msgspec.msgpack.decode(state, type=self.state_type)
 
 
 def control_stream(sport: str) -> str:
@@ -147,5 +149,5 @@ def adoption(stream: str, version: int, definition: Definition, now: datetime) -
 
 
 def encode_state(state: State) -> bytes:
-    """The canonical bytes of a state."""
-    return encode(state)
+    """The canonical bytes of a state: MessagePack, for a head is written anew with each commit."""
+    return _encode(state)

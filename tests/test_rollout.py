@@ -73,11 +73,11 @@ class NewerHeads(MemoryStore):
         return ((stream, self._newer(head)) for stream, head in super().heads(prefix))
 
     def _newer(self, head: Head) -> Head:
-        state = part = msgspec.json.decode(head.state)
+        state = part = msgspec.msgpack.decode(head.state)
         for key in self.path:
             part = part[key]
         part["known_to_the_newer_program_alone"] = 1
-        return replace(head, state=msgspec.json.encode(state))
+        return replace(head, state=msgspec.msgpack.encode(state))
 
 
 @pytest.mark.parametrize("path", [(), ("work", "overnight/analytics/team_offense_game_summary")])

@@ -157,6 +157,6 @@ def test_another_applications_database_is_refused_and_left_alone(tmp_path: Path)
 
 
 def test_a_newer_schema_asks_for_an_upgrade(path: Path):
-    change(path, "PRAGMA user_version = 4")
-    with pytest.raises(StoreUnavailable, match=r"schema 4, this one knows 3\)\. Upgrade Tipoff"):
+    change(path, "PRAGMA user_version = 5")
+    with pytest.raises(StoreUnavailable, match=r"schema 5, this one knows 4\)\. Upgrade Tipoff"):
         SqliteStore.open(path)
