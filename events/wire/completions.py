@@ -84,15 +84,16 @@ def completion(
         flags=tuple(flags),
         wire_format=wire_format,
         date_basis=basis,
-        extra=inbound.rest() if inbound.around else body,
+        extra=body,
     )
     return inbound.fact(stream, data, occurred_at, correlation, fact_id)
 
 
 def started(inbound: Inbound, wire_format: str, phase: str, published_name: str, said_date: SaidDate) -> Fact:
     """The fact that a run began."""
+    body = inbound.body
     game_date, basis = said_date
-    run = take_run(inbound.body)
+    run = take_run(body)
     occurred_at = inbound.take_instant(START_KEYS)
     correlation = inbound.take_correlation(run)
     stream = f"{inbound.sport}/{game_date}"
@@ -104,7 +105,7 @@ def started(inbound: Inbound, wire_format: str, phase: str, published_name: str,
         wire_format=wire_format,
         date_basis=basis,
         flags=tuple(inbound.flags),
-        extra=inbound.rest(),
+        extra=body,
     )
     return inbound.fact(stream, data, occurred_at, correlation, fact_id)
 

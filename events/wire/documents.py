@@ -107,7 +107,7 @@ def heartbeat(inbound: Inbound, wire_format: str = "heartbeat") -> Fact:
         wire_format=wire_format,
         date_basis=basis,
         flags=tuple(flags),
-        extra=inbound.rest(),
+        extra=body,
     )
     stream = f"{inbound.sport}/{game_date}/pulse"
     return inbound.fact(stream, data, beat_at, correlation)

@@ -98,17 +98,14 @@ class Inbound(Struct, kw_only=True, gc=False):
             return said
         return run or self.delivery.message_id
 
-    def rest(self) -> dict[str, Any]:
-        """What no field has taken, and what was said around the body. To be asked once, when all is taken."""
-        if self.around:
-            for key, said in self.around.items():
-                put(self.body, key, said)
-        return self.body
-
     def fact(
         self, stream: str, data: Input, occurred_at: datetime, correlation: str, fact_id: str | None = None
     ) -> Fact:
-        """A fact of this message. One without a business key gets the transport's id (design 4)."""
+        """A fact of this message. `data` has taken all it wants, and keeps `body` as its `extra`; what was said around
+        it joins it there. One without a business key gets the transport's id (design 4)."""
+        if self.around:
+            for key, said in self.around.items():
+                put(self.body, key, said)
         if fact_id is None:
             here, identity = self.delivery, self.identity
             if identity is None:

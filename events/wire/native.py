@@ -163,7 +163,7 @@ def _schedule(event: CloudEvent, inbound: Inbound) -> Fact:
         wire_format="native",
         date_basis=basis,
         flags=tuple(inbound.flags),
-        extra=inbound.rest(),
+        extra=body,
     )
     return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
 
@@ -196,7 +196,7 @@ def _measures(event: CloudEvent, inbound: Inbound) -> Fact:
         wire_format="native",
         date_basis=basis,
         flags=tuple(inbound.flags),
-        extra=inbound.rest(),
+        extra=body,
     )
     return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
 

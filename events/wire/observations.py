@@ -50,7 +50,7 @@ def observation(
         wire_format=wire_format,
         date_basis=basis,
         flags=tuple(inbound.flags),
-        extra=inbound.rest(),
+        extra=body,
     )
     return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
 
@@ -141,6 +141,6 @@ def progress(inbound: Inbound) -> Fact:
         wire_format=wire_format,
         date_basis=basis,
         flags=tuple(inbound.flags),
-        extra=inbound.rest(),
+        extra=body,
     )
     return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)

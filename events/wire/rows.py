@@ -50,7 +50,7 @@ def workflow_decision(inbound: Inbound, wire_format: str = "workflow_decision") 
         wire_format=wire_format,
         date_basis="",
         flags=tuple(inbound.flags),
-        extra=inbound.rest(),
+        extra=body,
     )
     return inbound.fact(f"{inbound.sport}/control", data, occurred_at, correlation)
 
@@ -98,7 +98,7 @@ def postponement(inbound: Inbound) -> list[Fact]:
             wire_format="postponement",
             date_basis=basis,
             flags=tuple(inbound.flags),
-            extra=part.rest(),
+            extra=part.body,
         )
         facts.append(part.fact(f"{inbound.sport}/{day}", data, occurred_at, correlation))
     return facts
