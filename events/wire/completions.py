@@ -52,7 +52,6 @@ def completion(
         return started(inbound, wire_format, phase, published_name, said_date)
     run = take_run(body)
     occurred_at = inbound.take_instant(END_KEYS)
-    correlation = inbound.take_correlation(run)
     game_date, basis = said_date
     stream = f"{inbound.sport}/{game_date}"
     fact_id = run and derive_id("completion", stream, phase, normalised(published_name), run, status)
@@ -86,7 +85,7 @@ def completion(
         date_basis=basis,
         extra=body,
     )
-    return inbound.fact(stream, data, occurred_at, correlation, fact_id)
+    return inbound.fact(stream, data, occurred_at, run, fact_id)
 
 
 def started(inbound: Inbound, wire_format: str, phase: str, published_name: str, said_date: SaidDate) -> Fact:
@@ -95,7 +94,6 @@ def started(inbound: Inbound, wire_format: str, phase: str, published_name: str,
     game_date, basis = said_date
     run = take_run(body)
     occurred_at = inbound.take_instant(START_KEYS)
-    correlation = inbound.take_correlation(run)
     stream = f"{inbound.sport}/{game_date}"
     fact_id = run and derive_id("started", stream, phase, normalised(published_name), run)
     data = RunStarted(
@@ -107,7 +105,7 @@ def started(inbound: Inbound, wire_format: str, phase: str, published_name: str,
         flags=tuple(inbound.flags),
         extra=body,
     )
-    return inbound.fact(stream, data, occurred_at, correlation, fact_id)
+    return inbound.fact(stream, data, occurred_at, run, fact_id)
 
 
 def take_phase(inbound: Inbound, fallback: str | None) -> str:

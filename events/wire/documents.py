@@ -92,7 +92,6 @@ def heartbeat(inbound: Inbound, wire_format: str = "heartbeat") -> Fact:
     if phase is not None:
         del body["phase"]
     beat_at = inbound.take_instant(BEAT_KEYS, "last_heartbeat")
-    correlation = inbound.take_correlation(run)
     progress = count("progress", body.pop("progress", None), flags)
     total = count("total", body.pop("total", None), flags)
     data = BeatRecorded(
@@ -110,7 +109,7 @@ def heartbeat(inbound: Inbound, wire_format: str = "heartbeat") -> Fact:
         extra=body,
     )
     stream = f"{inbound.sport}/{game_date}/pulse"
-    return inbound.fact(stream, data, beat_at, correlation)
+    return inbound.fact(stream, data, beat_at, run)
 
 
 def _take_ended(body: dict[str, Any]) -> Status | None:

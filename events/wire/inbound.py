@@ -90,24 +90,23 @@ class Inbound(Struct, kw_only=True, gc=False):
             note(self.flags, "clock_ahead")
         return at
 
-    def take_correlation(self, run: str | None = None) -> str:
-        """What ties this to other facts: the correlation id, else the run, else the message."""
-        body = self.body
-        if "correlation_id" in body and (said := text_of(body["correlation_id"])) is not None:
-            del body["correlation_id"]
-            return said
-        return run or self.delivery.message_id
-
     def fact(
-        self, stream: str, data: Input, occurred_at: datetime, correlation: str, fact_id: str | None = None
+        self, stream: str, data: Input, occurred_at: datetime, run: str | None = None, fact_id: str | None = None
     ) -> Fact:
-        """A fact of this message. `data` has taken all it wants, and keeps `body` as its `extra`; what was said around
-        it joins it there. One without a business key gets the transport's id (design 4)."""
+        """A fact of this message, once `data` has taken all it wants. It keeps `body` as its `extra`, which the
+        correlation id leaves and what was said around it joins. What ties it to other facts is that id, else the run,
+        else the message. One without a business key gets the transport's id (design 4)."""
+        here, body = self.delivery, self.body
+        said = body.get("correlation_id")
+        if said is not None and (correlation := text_of(said)) is not None:
+            del body["correlation_id"]
+        else:
+            correlation = run or here.message_id
         if self.around:
             for key, said in self.around.items():
-                put(self.body, key, said)
+                put(body, key, said)
         if fact_id is None:
-            here, identity = self.delivery, self.identity
+            identity = self.identity
             if identity is None:
                 fact_id = derive_id("message", here.topic, here.message_id, self.index)
             else:

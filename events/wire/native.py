@@ -150,7 +150,7 @@ def _workflow(event: CloudEvent, inbound: Inbound) -> Fact:
 def _schedule(event: CloudEvent, inbound: Inbound) -> Fact:
     body = inbound.body
     game_date, basis = inbound.take_date()
-    occurred_at, correlation = inbound.take_instant(), inbound.take_correlation()
+    occurred_at = inbound.take_instant()
     games = body.pop("games")
     partial = body.pop("partial", None) is True
     as_of = instant(body.pop("as_of", None), inbound.flags)
@@ -165,7 +165,7 @@ def _schedule(event: CloudEvent, inbound: Inbound) -> Fact:
         flags=tuple(inbound.flags),
         extra=body,
     )
-    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at)
 
 
 _GAME_STATUS: dict[str, GameStatus] = {status: status for status in get_args(GameStatus)}
@@ -186,7 +186,7 @@ def _game(said: dict[str, Any]) -> Game:
 def _measures(event: CloudEvent, inbound: Inbound) -> Fact:
     body = inbound.body
     game_date, basis = inbound.take_date()
-    occurred_at, correlation = inbound.take_instant(), inbound.take_correlation()
+    occurred_at = inbound.take_instant()
     boundary, measures = body.pop("boundary"), body.pop("measures")
     _keep_beyond(body, "measures", measures, Measure)
     data = MeasuresObserved(
@@ -198,7 +198,7 @@ def _measures(event: CloudEvent, inbound: Inbound) -> Fact:
         flags=tuple(inbound.flags),
         extra=body,
     )
-    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at)
 
 
 def _keep_beyond(body: dict[str, Any], key: str, entries: dict[str, dict[str, Any]], kind: type[Struct]) -> None:

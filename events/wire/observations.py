@@ -42,7 +42,6 @@ def observation(
     game_date, basis = said_date or inbound.take_date()
     run = next((run for key in RUN_KEYS if (run := text_of(body.get(key)))), None)
     occurred_at = inbound.take_instant()
-    correlation = inbound.take_correlation(run)
     data = ObservationRecorded(
         kind=kind,
         phase=phase,
@@ -52,7 +51,7 @@ def observation(
         flags=tuple(inbound.flags),
         extra=body,
     )
-    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, run)
 
 
 def is_request(inbound: Inbound) -> bool:
@@ -131,7 +130,6 @@ def progress(inbound: Inbound) -> Fact:
     game_date, basis = inbound.take_date()
     occurred_at = inbound.take_instant()
     run = take_run(body)
-    correlation = inbound.take_correlation(run)
     data = ProgressReported(
         phase="predictions",
         published_name=form,
@@ -143,4 +141,4 @@ def progress(inbound: Inbound) -> Fact:
         flags=tuple(inbound.flags),
         extra=body,
     )
-    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, correlation)
+    return inbound.fact(f"{inbound.sport}/{game_date}", data, occurred_at, run)

@@ -42,7 +42,6 @@ def workflow_decision(inbound: Inbound, wire_format: str = "workflow_decision") 
         del body["action"]
     reason = take_text(body, "reason") or ""
     occurred_at = inbound.take_instant(NOTED_KEYS)
-    correlation = inbound.take_correlation(text_of(body.get("decision_id")))
     data = WorkflowDecided(
         workflow=workflow,
         action=action,
@@ -52,7 +51,7 @@ def workflow_decision(inbound: Inbound, wire_format: str = "workflow_decision") 
         flags=tuple(inbound.flags),
         extra=body,
     )
-    return inbound.fact(f"{inbound.sport}/control", data, occurred_at, correlation)
+    return inbound.fact(f"{inbound.sport}/control", data, occurred_at, text_of(body.get("decision_id")))
 
 
 def _take_workflow(body: dict[str, Any]) -> str | None:
@@ -86,7 +85,6 @@ def postponement(inbound: Inbound) -> list[Fact]:
     if went is not None:
         games.append((went, Game(game_id=game_id)))
     occurred_at = inbound.take_instant(("confirmed_at", "detected_at"))
-    correlation = inbound.take_correlation()
     facts = []
     for index, ((day, basis), game) in enumerate(games):
         part = inbound.part(index, dict(body))
@@ -100,7 +98,7 @@ def postponement(inbound: Inbound) -> list[Fact]:
             flags=tuple(inbound.flags),
             extra=part.body,
         )
-        facts.append(part.fact(f"{inbound.sport}/{day}", data, occurred_at, correlation))
+        facts.append(part.fact(f"{inbound.sport}/{day}", data, occurred_at))
     return facts
 
 
