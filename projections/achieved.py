@@ -118,7 +118,8 @@ def _gate_numbers(
     if step.gate is None:
         return {}, None
     gate = definition.gate_of[step.gate]
-    known = known_measures(state, cycle.name, step, gate)
+    work = work_of(state, cycle.name, phase).values()
+    known = known_measures(state, work, gate)
     numbers: dict[str, float | None] = {}
     for check in gate.checks:
         names = [name for name in (check.measure, check.of) if name is not None]
@@ -128,7 +129,6 @@ def _gate_numbers(
             numbers[f"{check.name}_share"] = _ratio(*values)
     seen = state.measures.get(gate.name)
     instants = [] if seen is None else [at for name, at in seen.observed_at.items() if name in numbers]
-    work = work_of(state, cycle.name, phase).values()
     instants += [item.done_at for item in work if item.numbers and item.done_at is not None]
     return numbers, max(instants, default=None)
 

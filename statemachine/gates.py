@@ -6,7 +6,7 @@ what that means. A measure that is present and null was not applicable and is `s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -19,7 +19,7 @@ from events.values import Check, Measure, Mode, Severity, Verdict
 from statemachine.definition import CheckSpec, Definition, Gate, Step, in_force
 from statemachine.readiness import Standing, standing
 from statemachine.spec import OnError
-from statemachine.state import DateState, Work, expected_count, work_of
+from statemachine.state import DateState, Work, expected_count
 
 NOT_MEASURED = Measure(error="not measured")
 
@@ -72,10 +72,9 @@ def applies(spec: CheckSpec, cycle: str) -> bool:
     return not spec.cycles or cycle in spec.cycles
 
 
-def known_measures(state: DateState, cycle: str, step: Step, gate: Gate) -> dict[str, Measure]:
-    """What is known at the boundary: what messages carried and what was probed, of both the later, and the games that
-    the schedule of the moment expects."""
-    work = work_of(state, cycle, step.phase).values()
+def known_measures(state: DateState, work: Collection[Work], gate: Gate) -> dict[str, Measure]:
+    """What is known at the boundary: what messages of the phase carried, whose `work` it is, and what was probed, of
+    both the later, and the games that the schedule of the moment expects."""
     said = _said(work)
     known = {name: measure for name, (_at, measure) in said.items()}
     rows = [item.rows for item in work if item.rows is not None]
@@ -112,10 +111,11 @@ def evaluate(
     assert step.gate is not None, "only a step with a gate is evaluated"
     gate = definition.gate_of[step.gate]
     mode = step.gate_mode or gate.mode
+    stands = stands or standing(state, definition, cycle, step)
     view = View(
         step=step,
-        stands=stands or standing(state, definition, cycle, step),
-        measures=known_measures(state, cycle, step, gate),
+        stands=stands,
+        measures=known_measures(state, stands.reported.values(), gate),
         tables=step_tables(definition, step, state.game_date),
     )
     specs = [spec for spec in gate.checks if applies(spec, cycle)]

@@ -19,8 +19,8 @@ from statemachine.commands import trigger_phase
 from statemachine.definition import Cycle, Definition, Step
 from statemachine.judgement import ask_or_evaluate, judge_gate
 from statemachine.opening import opens_at
-from statemachine.readiness import Standing, waits_met
-from statemachine.state import CycleState, is_quiet, work_of
+from statemachine.readiness import Standing, has_reported, waits_met
+from statemachine.state import CycleState, is_quiet
 from statemachine.turn import Turn
 
 AUTOMATIC = ("open", "report", "ready", "retry", "proceed", "hold")
@@ -239,7 +239,9 @@ class CycleModel:
         at = self.at
         if at.progress_at is not None and at.since is not None and at.progress_at > at.since:
             return True
-        return at.counted_from is None and bool(work_of(self.turn.state, self.cycle.name, self.step.phase))
+        return at.counted_from is None and has_reported(
+            self.turn.state, self.turn.definition, self.cycle.name, self.step
+        )
 
     def is_ready(self, _event: Any) -> bool:
         """One of the step's waits is met."""

@@ -7,49 +7,39 @@ function answers "is it ready?" and "when will it be, if nobody says more?", the
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import cached_property
 from operator import attrgetter
 
 from msgspec import Struct
 
 from statemachine.calendar import span
 from statemachine.definition import Definition, Step, Wait, in_force
-from statemachine.state import CycleState, DateState, Work, work_key, work_under
+from statemachine.state import CycleState, DateState, Work, work_key
 
 STRICTLY_AFTER = timedelta(microseconds=1)
 """The smallest step of time: a strict wait is met that much after its minutes."""
 
 
-class Standing(Struct, frozen=True, dict=True):
-    """Who of a step has completed. All tuples in the order of the definition; `missing_optional` are optional."""
+class Standing(Struct, frozen=True):
+    """Who of a step has completed. All in the order of the definition; `missing_optional` are optional. `reported` is
+    the work of all who have said anything, expected or not, and `done` that of those who have completed."""
 
     completed: tuple[str, ...]
     missing: tuple[str, ...]
     missing_critical: tuple[str, ...]
     missing_optional: tuple[str, ...]
-    work: dict[str, Work] = {}
-    prefix: str = ""
-    since: datetime | None = None
+    reported: dict[str, Work] = {}
+    done: dict[str, Work] = {}
 
     @property
     def expected(self) -> int:
         """How many processors the step expects on this date."""
         return len(self.completed) + len(self.missing)
 
-    @cached_property
-    def done(self) -> dict[str, Work]:
-        """The work of all that have completed, expected or not. All work of the date is looked through for it, so it is
-        done where somebody asks."""
-        return {name: work for name, work in self._reported().items() if is_done(work, self.since)}
-
-    @cached_property
+    @property
     def failed(self) -> tuple[str, ...]:
         """Who has failed and never completed, expected or not."""
-        reported = self._reported().items()
+        reported = self.reported.items()
         return tuple([name for name, work in reported if work.status == "failed" and work.done_at is None])
-
-    def _reported(self) -> dict[str, Work]:
-        return work_under(self.work, self.prefix)
 
 
 class Ready(Struct, frozen=True):
@@ -63,16 +53,21 @@ def standing(state: DateState, definition: Definition, cycle: str, step: Step) -
     """Who of `step` has completed in `cycle`. Processors whose source is off on the date are not expected."""
     work, since = state.work, counted_from(state, cycle, step)
     names = _on_date(definition, cycle, step, state.game_date)
-    done = {name for name, key in names.keys if is_done(work.get(key), since)}
+    reported = {name: work[key] for name, key in names.keys.items() if key in work}
+    done = {name: item for name, item in reported.items() if is_done(item, since)}
     return Standing(
         completed=tuple([name for name in names.expected if name in done]),
         missing=tuple([name for name in names.expected if name not in done]),
         missing_critical=tuple([name for name in names.critical if name not in done]),
         missing_optional=tuple([name for name in names.optional if name not in done]),
-        work=work,
-        prefix=names.prefix,
-        since=since,
+        reported=reported,
+        done=done,
     )
+
+
+def has_reported(state: DateState, definition: Definition, cycle: str, step: Step) -> bool:
+    """True where anybody of `step` has said anything in `cycle`, expected or not."""
+    return not state.work.keys().isdisjoint(_on_date(definition, cycle, step, state.game_date).keys.values())
 
 
 def is_done(work: Work | None, since: datetime | None) -> bool:
@@ -81,11 +76,11 @@ def is_done(work: Work | None, since: datetime | None) -> bool:
 
 
 class OnDate(Struct, frozen=True):
-    """Whom a step expects on a date, and the keys under which their work is remembered."""
+    """Whom a step expects on a date; and of all processors of its phase, the keys under which the state keeps their
+    work."""
 
     step: Step
-    prefix: str
-    keys: tuple[tuple[str, str], ...]
+    keys: dict[str, str]
     expected: tuple[str, ...]
     critical: tuple[str, ...]
     optional: tuple[str, ...]
@@ -109,15 +104,13 @@ def _on_date(definition: Definition, cycle: str, step: Step, game_date: str) -> 
 
 
 def _expected(definition: Definition, cycle: str, step: Step, game_date: str) -> OnDate:
-    prefix = work_key(cycle, step.phase, "")
     expected, optional = (
         tuple([name for name in names if in_force(definition.processor_of[name], game_date)])
         for names in (step.expected, step.optional)
     )
     return OnDate(
         step=step,
-        prefix=prefix,
-        keys=tuple([(name, prefix + name) for name in dict.fromkeys(expected + optional)]),
+        keys={p.name: work_key(cycle, step.phase, p.name) for p in definition.processors if p.phase == step.phase},
         expected=expected,
         critical=tuple([name for name in step.critical if name in expected]),
         optional=optional,

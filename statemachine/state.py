@@ -258,11 +258,5 @@ def work_key(cycle: str, phase: str, processor: str | None) -> str:
 
 def work_of(state: DateState, cycle: str, phase: str) -> dict[str, Work]:
     """What each processor of a phase has done in a cycle, by processor."""
-    return work_under(state.work, work_key(cycle, phase, ""))
-
-
-def work_under(known: dict[str, Work], prefix: str) -> dict[str, Work]:
-    """What of `known` has a key that begins with `prefix`, by the rest of the key. All keys of the date are looked
-    through, and most of them do not hold the prefix anywhere, which is the cheaper question."""
-    cut = len(prefix)
-    return {key[cut:]: work for key, work in known.items() if prefix in key and key[:cut] == prefix}
+    prefix = work_key(cycle, phase, "")
+    return {key.removeprefix(prefix): work for key, work in state.work.items() if key.startswith(prefix)}

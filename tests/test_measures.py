@@ -130,7 +130,7 @@ def test_the_expected_games_are_those_of_the_schedule_whatever_a_probe_counted()
     day = at_raw_gate()
     day.measure("raw_to_analytics", MEASURED, games_expected=9, **GOOD_RAW)
 
-    known = known_measures(day.state, "overnight", RAW_STEP, nba().gate_of["raw_to_analytics"])
+    known = known_measures(day.state, (), nba().gate_of["raw_to_analytics"])
     assert known["games_expected"].value == 2
 
 
