@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from sys import intern
 from typing import Any
 
@@ -178,19 +179,20 @@ def _still_ahead(elapsed: tuple[str, ...], before: CycleState, data: PhaseMoved)
     """The deadlines acted on, without those that cannot come again: of a state that was left, those named after the
     instant it began; of a phase that was left, all. So the state does not grow with a long history."""
     left = before.phase != data.phase or data.dest in ("done", "parked")
-
-    def gone(name: str) -> bool:
-        kind, _, rest = name.partition(":")
-        if kind in _OF_STATE:
-            return rest.startswith(f"{data.cycle}:")
-        return left and kind in _OF_PHASE and rest.startswith(f"{data.cycle}:{before.phase}:")
-
-    return tuple(name for name in elapsed if not gone(name))
+    gone = _of_state(data.cycle) + (_of_phase(data.cycle, before.phase) if left else ())
+    return tuple([name for name in elapsed if not name.startswith(gone)])
 
 
-_OF_STATE = frozenset({"recheck", "measure"})
-_OF_PHASE = frozenset({"stall", "ready", "handoff", "look"})
-"""Kinds of deadlines, the first part of their names, by what they belong to; the second part is the cycle."""
+@lru_cache(maxsize=256)
+def _of_state(cycle: str) -> tuple[str, ...]:
+    """What the names of deadlines begin with that belong to a state of `cycle`: their kind, then the cycle."""
+    return tuple([f"{kind}:{cycle}:" for kind in ("recheck", "measure")])
+
+
+@lru_cache(maxsize=1024)
+def _of_phase(cycle: str, phase: str | None) -> tuple[str, ...]:
+    """What the names of deadlines begin with that belong to `phase` of `cycle`."""
+    return tuple([f"{kind}:{cycle}:{phase}:" for kind in ("stall", "ready", "handoff", "look")])
 
 
 def _evaluated(state: DateState, event: Event, data: GateEvaluated) -> DateState:
