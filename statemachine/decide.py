@@ -200,12 +200,14 @@ def _measures(turn: Turn, data: MeasuresObserved) -> None:
     moved = {event.data.cycle for event in turn.events if isinstance(event.data, PhaseMoved)}
     validation.on_measures(turn, data.boundary)
     for cycle in turn.definition.cycles:
-        model = CycleModel(turn, cycle)
-        if model.step.gate != data.boundary or cycle.name in moved:  # what moved has been settled
+        at = turn.state.cycles.get(cycle.name)
+        step = cycle.step_of.get(at.phase or "") if at is not None else None
+        if step is None or step.gate != data.boundary or cycle.name in moved:  # what moved has been settled
             continue
-        if model.state == f"{model.step.phase}_blocked":
+        model = CycleModel(turn, cycle)
+        if model.state == f"{step.phase}_blocked":
             model.fire("recheck", "measured again")
-        elif model.state == f"{model.step.phase}_gate":
+        elif model.state == f"{step.phase}_gate":
             model.on_measures()
         else:
             continue
