@@ -73,15 +73,16 @@ def _step_rows(cycle: Cycle, step: Step) -> list[Row]:
         ]
     present = (waiting, running) if step.gate is None else (waiting, running, gate, blocked)
     rows += [Row(state, "park", "parked") for state in present]
-    rows.append(Row("parked", "resume", running, f"parked_in_{step.phase}"))
+    rows.append(Row("parked", "resume", running, "parked_there"))
     return rows
 
 
 def has_place(cycle: Cycle, at: CycleState) -> bool:
     """False where the table has no way on from where the cycle stands, for the definition changed under it. Such a
     cycle is displaced to `parked` when the definition is adopted: the one move whose source no table can know."""
-    guard = f"parked_in_{at.phase}" if at.state == "parked" else None
-    return at.state == "done" or any(r.source == at.state and guard in (None, r.guard) for r in table(cycle))
+    if at.state == "parked":
+        return at.phase in cycle.phases
+    return at.state == "done" or any(row.source == at.state for row in table(cycle))
 
 
 class Running(Struct, frozen=True):
@@ -188,6 +189,7 @@ class CycleModel:
         at = self.at
         self.state = at.state
         self.step: Step = cycle.step_of.get(at.phase or "") or cycle.steps[0]
+        self.running = _running(turn.definition, cycle)
         self.reason = ""
         self.guard_holds = False
 
@@ -196,25 +198,19 @@ class CycleModel:
         """The recorded state of the cycle."""
         return self.turn.state.cycles.get(self.cycle.name, _NOT_OPENED)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("parked_in_"):
-            return lambda _event: self.at.phase == name.removeprefix("parked_in_")
-        raise AttributeError(name)
-
     def fire(self, trigger: str, reason: str = "", *, guard_holds: bool = False) -> bool:
         """Take the transition for `trigger` if the table has one and its guard holds; never on a quiet date."""
         if is_quiet(self.turn.state):
             return False
         self.reason, self.guard_holds = reason, guard_holds
-        event = machine_for(self.turn.definition, self.cycle).events.get(trigger)
+        event = self.running.machine.events.get(trigger)
         return event is not None and event.trigger(self)
 
     def settle(self) -> None:
         """Fire the automatic triggers until none moves. Bounded: each pass goes forward along the chain, and a retry is
         counted."""
-        automatic = _running(self.turn.definition, self.cycle).automatic
         for _ in range(8 * len(self.cycle.steps) + 8):
-            trigger = self._holding(automatic.get(self.state, []))
+            trigger = self._holding(self.running.automatic.get(self.state, []))
             if trigger is None or not self.fire(trigger, self.reason, guard_holds=True):
                 return
         raise AssertionError(f"{self.turn.state.stream} {self.cycle.name}: the table has a loop at {self.state}")
@@ -245,11 +241,11 @@ class CycleModel:
 
     def is_ready(self, _event: Any) -> bool:
         """One of the step's waits is met."""
-        stands = self._stands()
-        met = [w for w in waits_met(self.step, stands, self.at) if w.at <= self.turn.now]
-        if met:
-            self.reason = met[0].reason
-        return bool(met)
+        holding = waits_met(self.step, self._stands(), self.at)
+        if not holding or holding[0].at > self.turn.now:
+            return False
+        self.reason = holding[0].reason
+        return True
 
     def may_retry(self, _event: Any) -> bool:
         """The gate found too little and the phase may be commanded again."""
@@ -257,6 +253,10 @@ class CycleModel:
         if evaluation is None or evaluation.blocking_outcome != "block":
             return False
         return self.at.retries < self.turn.definition.gate_of[evaluation.gate].retries
+
+    def parked_there(self, event: Any) -> bool:
+        """The cycle was parked in the phase that the transition leads to."""
+        return bool(event.transition.dest == f"{self.at.phase}_running")
 
     def gate_passes(self, _event: Any) -> bool:
         """The gate was evaluated and lets pass."""

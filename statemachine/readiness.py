@@ -125,10 +125,10 @@ def counted_from(state: DateState, cycle: str, step: Step) -> datetime | None:
 
 def waits_met(step: Step, stands: Standing, cycle: CycleState) -> list[Ready]:
     """The waits whose counts hold already, each with the instant from which its time holds too; the earliest first."""
-    holding = [wait for wait in step.waits if _counts_hold(wait, stands, step)]
-    if not holding or not stands.done:
+    holding = [wait for wait in step.waits if _counts_hold(wait, stands, step)] if stands.done else []
+    if not holding:
         return []
-    instants = [_first(work, cycle) for work in stands.done.values()]
+    instants = list(map(_FIRST if cycle.counted_from is None else _LATEST, stands.done.values()))
     first, last = min(instants), max(instants)
     return sorted([Ready(wait.reason, _met_at(wait, first, last, cycle)) for wait in holding], key=attrgetter("at"))
 
@@ -150,7 +150,5 @@ def _met_at(wait: Wait, first: datetime, last: datetime, cycle: CycleState) -> d
     return met + STRICTLY_AFTER if wait.strict else met
 
 
-def _first(work: Work, cycle: CycleState) -> datetime:
-    first = work.first_done_at if cycle.counted_from is None else work.done_at
-    assert first is not None, "only completed work is asked"
-    return first
+_FIRST, _LATEST = attrgetter("first_done_at"), attrgetter("done_at")
+"""When completed work came: at first; and where only what came after an instant counts, the completion that does."""

@@ -87,14 +87,15 @@ def test_from_a_state_a_trigger_leads_to_one_place_unless_guards_tell_them_apart
     seen: dict[tuple[str, str], Row] = {}
     for row in table(cycle):
         other = seen.setdefault((row.source, row.trigger), row)
-        assert other is row or (row.guard is not None and row.guard != other.guard)
+        asks_where_it_leads = row.guard == "parked_there"
+        assert other is row or (row.guard is not None and (row.guard != other.guard or asks_where_it_leads))
 
 
 @each_cycle
 def test_every_guard_and_callback_of_the_machine_is_one_of_the_model(definition: Definition, cycle: Cycle):
     turnless = CycleModel.__new__(CycleModel)
     for row in table(cycle):
-        assert row.guard is None or row.guard.startswith("parked_in_") or callable(getattr(turnless, row.guard))
+        assert row.guard is None or callable(getattr(turnless, row.guard))
     machine: Machine = machine_for(definition, cycle)
     assert set(machine.states) == set(states(cycle))
     assert machine_for(definition, cycle) is machine
