@@ -150,29 +150,33 @@ def _operator(state: DateState, event: Event, data: OperatorActed) -> DateState:
 def _moved(state: DateState, event: Event, data: PhaseMoved) -> DateState:
     before = state.cycles.get(data.cycle) or CycleState()
     at = event.recorded_at
-    same_phase = before.phase == data.phase
-    same_run = same_phase and data.trigger != "retry"
-    after = CycleState(
+    after = replace(
+        _carried(before, data, at),
         state=data.dest,
-        phase=data.phase,
         since=at,
-        opened_at=before.opened_at or at,
-        progress_at=before.progress_at if same_run and data.trigger not in ("resume", "reopen") else at,
-        commanded_at=before.commanded_at if same_run else None,
-        commands=before.commands if same_run else (),
-        sends=before.sends if same_run else 0,
-        rechecks=before.rechecks + (data.trigger == "recheck") if same_phase else 0,
-        retries=before.retries + (data.trigger == "retry") if same_phase else 0,
-        counted_from=at if data.trigger == "retry" else (before.counted_from if same_phase else None),
-        resumed_at=at if data.trigger == "resume" else before.resumed_at,
         missing=data.missing,
         degraded=tuple(dict.fromkeys((*before.degraded, *data.degraded))),
-        looks=before.looks if same_run else 0,
-        looked_at=before.looked_at if same_run else None,
     )
     elapsed = _still_ahead(state.elapsed, before, data)
     moved = replace(state, cycles={**state.cycles, data.cycle: after}, elapsed=elapsed)
     return work.of_others(moved, data.cycle) if state.disagreements and data.dest == "done" else moved
+
+
+def _carried(before: CycleState, data: PhaseMoved, at: datetime) -> CycleState:
+    """What a cycle takes along: all that is of its phase, and nothing of that into another one. A retry begins the
+    phase anew, and a person who lets it go on starts its clock again."""
+    trigger = data.trigger
+    if before.phase != data.phase:
+        opened_at, resumed_at = before.opened_at or at, at if trigger == "resume" else before.resumed_at
+        return CycleState(phase=data.phase, opened_at=opened_at, progress_at=at, resumed_at=resumed_at)
+    if trigger == "retry":
+        fresh = CycleState(phase=data.phase, opened_at=before.opened_at, progress_at=at, resumed_at=before.resumed_at)
+        return replace(fresh, rechecks=before.rechecks, retries=before.retries + 1, counted_from=at)
+    if trigger == "recheck":
+        return replace(before, rechecks=before.rechecks + 1)
+    if trigger in ("resume", "reopen"):
+        return replace(before, progress_at=at, resumed_at=at if trigger == "resume" else before.resumed_at)
+    return before
 
 
 def _still_ahead(elapsed: tuple[str, ...], before: CycleState, data: PhaseMoved) -> tuple[str, ...]:
