@@ -35,8 +35,10 @@ def progressed(turn: Turn, cycle_name: str, phase: str, processor: str, *, first
         return
     if first and f"{phase} without {processor}" in at.degraded:
         turn.emit(LateCompletionNoted(cycle=cycle_name, phase=phase, processor=processor))
+    if at.state in ("done", "parked"):
+        return
     blocked, waiting = at.state == f"{phase}_blocked", at.state == f"{phase}_waiting"
-    if at.state in ("done", "parked") or not (first or blocked or waiting or at.counted_from is not None):
+    if not (first or blocked or waiting or at.counted_from is not None):
         return
     model = CycleModel(turn, turn.definition.cycle_of[cycle_name])
     if blocked:
