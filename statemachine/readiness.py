@@ -53,11 +53,21 @@ def standing(state: DateState, definition: Definition, cycle: str, step: Step) -
     """Who of `step` has completed in `cycle`. Processors whose source is off on the date are not expected."""
     work, since = state.work, counted_from(state, cycle, step)
     names = _on_date(definition, cycle, step, state.game_date)
-    reported = {name: work[key] for name, key in names.keys.items() if key in work}
-    done = {name: item for name, item in reported.items() if is_done(item, since)}
+    reported: dict[str, Work] = {}
+    done: dict[str, Work] = {}
+    for name, key in names.keys.items():
+        item = work.get(key)
+        if item is not None:
+            reported[name] = item
+            if is_done(item, since):
+                done[name] = item
+    completed: list[str] = []
+    missing: list[str] = []
+    for name in names.expected:
+        (completed if name in done else missing).append(name)
     return Standing(
-        completed=tuple([name for name in names.expected if name in done]),
-        missing=tuple([name for name in names.expected if name not in done]),
+        completed=tuple(completed),
+        missing=tuple(missing),
         missing_critical=tuple([name for name in names.critical if name not in done]),
         missing_optional=tuple([name for name in names.optional if name not in done]),
         reported=reported,
@@ -134,12 +144,12 @@ def waits_met(step: Step, stands: Standing, cycle: CycleState) -> list[Ready]:
 
 
 def _counts_hold(wait: Wait, stands: Standing, step: Step) -> bool:
-    number = len(stands.completed)
     if wait.criticals and stands.missing_critical:
         return False
-    if wait.share is not None and number < wait.share * stands.expected:
+    number, expected = len(stands.completed), stands.expected
+    if wait.share is not None and number < wait.share * expected:
         return False
-    return number >= min(wait.at_least, stands.expected) if step.expected else True
+    return number >= wait.at_least or number >= expected or not step.expected
 
 
 def _met_at(wait: Wait, first: datetime, last: datetime, cycle: CycleState) -> datetime:
