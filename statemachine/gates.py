@@ -75,8 +75,7 @@ def applies(spec: CheckSpec, cycle: str) -> bool:
 def known_measures(state: DateState, work: Collection[Work], gate: Gate) -> dict[str, Measure]:
     """What is known at the boundary: what messages of the phase carried, whose `work` it is, and what was probed, of
     both the later, and the games that the schedule of the moment expects."""
-    said = _said(work)
-    known = {name: measure for name, (_at, measure) in said.items()}
+    known: dict[str, Measure] = {}
     rows = [item.rows for item in work if item.rows is not None]
     if rows:
         known["scrape_records"] = Measure(value=float(min(rows)))
@@ -84,8 +83,10 @@ def known_measures(state: DateState, work: Collection[Work], gate: Gate) -> dict
     known["scrape_games"] = Measure(value=float(max(games)) if games else None)
     seen = state.measures.get(gate.name)
     if seen is not None:
-        at = seen.observed_at
-        known |= {n: m for n, m in seen.measures.items() if n not in said or said[n][0] <= at[n]}
+        known |= seen.measures
+    for name, (at, measure) in _said(work).items():
+        if seen is None or name not in seen.measures or at > seen.observed_at[name]:
+            known[name] = measure
     expected = expected_count(state)
     if expected is not None:
         known["games_expected"] = Measure(value=float(expected))
@@ -119,7 +120,7 @@ def evaluate(
         tables=step_tables(definition, step, state.game_date),
     )
     specs = [spec for spec in gate.checks if applies(spec, cycle)]
-    checks = tuple(CHECKS[spec.kind](spec, view) for spec in specs) if mode != "disabled" else ()
+    checks = tuple([CHECKS[spec.kind](spec, view) for spec in specs]) if mode != "disabled" else ()
     blocking = _worst(checks, specs, gate)
     return GateEvaluated(
         gate=gate.name,
@@ -134,7 +135,7 @@ def evaluate(
 
 def _worst(checks: tuple[Check, ...], specs: list[CheckSpec], gate: Gate) -> Verdict:
     paired = zip(checks, specs, strict=False)
-    return worst(counting(check, spec.on_error or gate.on_error) for check, spec in paired)
+    return worst([counting(check, spec.on_error or gate.on_error) for check, spec in paired])
 
 
 def counting(check: Check, on_error: OnError) -> Verdict:
@@ -144,9 +145,14 @@ def counting(check: Check, on_error: OnError) -> Verdict:
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The worst of `verdicts`; what was skipped counts for nothing, and nothing at all passes."""
-    found = {*verdicts, "pass"}
-    order: tuple[Verdict, ...] = ("block", "error", "warn", "pass")
-    return next(verdict for verdict in order if verdict in found)
+    found = set(verdicts)
+    for verdict in _WORST_FIRST:
+        if verdict in found:
+            return verdict
+    return "pass"
+
+
+_WORST_FIRST: tuple[Verdict, ...] = ("block", "error", "warn")
 
 
 def in_mode(mode: Mode, blocking: Verdict) -> Verdict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from events.catalogue import GateEvaluated
-from events.values import Check
 from statemachine import heals
 from statemachine.alerts import raise_alert, resolve
 from statemachine.calendar import span
@@ -48,14 +47,14 @@ def _alert(turn: Turn, evaluation: GateEvaluated) -> None:
     gate = evaluation.gate
     outcome = evaluation.outcome
     bad = [check for check in evaluation.checks if check.verdict not in ("pass", "skipped")]
-    detail = "; ".join(f"{check.check} {check.verdict}: {check.error or check.basis}" for check in bad)
+    detail = "; ".join([f"{check.check} {check.verdict}: {check.error or check.basis}" for check in bad])
     numbers = {check.check: check.measured for check in bad}
     if outcome == "block":
         severity = block_severity(evaluation, turn.definition.gate_of[gate])
         raise_alert(turn, "gate_blocked", severity, detail, subject=gate, numbers=numbers)
     elif evaluation.blocking_outcome in ("pass", "warn"):
         resolve(turn, "gate_blocked", f"{gate} {outcome}", gate)
-    if _unmeasured(bad):
+    if "error" in [check.verdict for check in bad]:
         severity = "critical" if outcome == "error" else "warning"
         raise_alert(turn, "gate_error", severity, detail, subject=gate, numbers=numbers)
     else:
@@ -64,7 +63,3 @@ def _alert(turn: Turn, evaluation: GateEvaluated) -> None:
         raise_alert(turn, "gate_warned", "warning", detail, subject=gate, numbers=numbers)
     elif outcome == "pass":
         resolve(turn, "gate_warned", f"{gate} passes", gate)
-
-
-def _unmeasured(checks: list[Check]) -> bool:
-    return any(check.verdict == "error" for check in checks)
