@@ -15,7 +15,8 @@ from events.catalogue import Event, MeasuresObserved, OperatorActed, SchedulePub
 from statemachine.alerts import coverage, precompute_shortfall
 from statemachine.definition import Cycle, Definition, in_force
 from statemachine.evolve import evolve, initial
-from statemachine.gates import has_rows, known_measures, table_measure
+from statemachine.gates import has_rows, known_measures
+from statemachine.on_date import table_measure
 from statemachine.state import DateState, expected_count, work_of
 
 

@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from projections.links import Link, due_at
 from statemachine.definition import Definition, in_force
-from statemachine.gates import has_rows, table_measure
+from statemachine.gates import has_rows
+from statemachine.on_date import table_measure
 from statemachine.state import DateState, Work, has_no_games
 
 Tier = Literal["GOLD", "SILVER", "BRONZE"]

@@ -24,7 +24,8 @@ from projections.sentences import check_words, measure_words, sentence
 from projections.trail import Found, Trail
 from projections.wording import counted, instant, listed
 from statemachine.definition import Cycle, Definition
-from statemachine.gates import MESSAGE_MEASURES, step_tables
+from statemachine.gates import MESSAGE_MEASURES
+from statemachine.on_date import on_date
 from statemachine.readiness import standing
 from statemachine.state import OFF_DATE, Work, expected_count
 
@@ -106,7 +107,7 @@ def _measures_of(ground: Ground, data: GateEvaluated, checks: list[str]) -> list
         step = next((item for item in cycle.steps if item.gate == data.gate), None) if cycle is not None else None
         if spec.kind.startswith("tables") and step is not None:
             game_date = ground.trail.state.game_date
-            names |= dict.fromkeys(step_tables(ground.definition, step, game_date).values())
+            names |= dict.fromkeys(on_date(ground.definition, data.cycle, step, game_date).tables.values())
     return list(names)
 
 

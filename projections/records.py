@@ -19,7 +19,7 @@ from events.records import RECONCILED, CompletionReopened, Differing, Disagreeme
 from events.values import Measure
 from statemachine.completing import cycle_of
 from statemachine.definition import Definition, Processor, in_force
-from statemachine.gates import table_measure
+from statemachine.on_date import table_measure
 from statemachine.state import DateState, has_no_games
 from statemachine.work import COUNTING
 

@@ -13,7 +13,8 @@ from events.codec import derive_id
 from events.values import Severity
 from statemachine.calendar import span
 from statemachine.definition import Definition, Step, in_force
-from statemachine.gates import has_rows, table_measure
+from statemachine.gates import has_rows
+from statemachine.on_date import table_measure
 from statemachine.readiness import standing
 from statemachine.state import Alert, DateState, alert_key, expected_count, has_no_games, is_quiet, open_alerts
 from statemachine.telling import telling

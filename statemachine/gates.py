@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
-from functools import lru_cache
 from operator import itemgetter
 from typing import Protocol
 
@@ -16,7 +15,8 @@ from msgspec import Struct
 
 from events.catalogue import GateEvaluated
 from events.values import Check, Measure, Mode, Severity, Verdict
-from statemachine.definition import CheckSpec, Definition, Gate, Step, in_force
+from statemachine.definition import CheckSpec, Definition, Gate, Step
+from statemachine.on_date import applies, on_date
 from statemachine.readiness import Standing, standing
 from statemachine.spec import OnError
 from statemachine.state import DateState, Work, expected_count
@@ -41,35 +41,6 @@ class View(Struct, frozen=True):
     stands: Standing
     measures: dict[str, Measure]
     tables: dict[str, str]
-
-
-@lru_cache(maxsize=1024)
-def table_measure(table: str) -> str:
-    """The measure that counts the rows of `table` for the date (its dataset is left out)."""
-    return f"table_rows.{table.rpartition('.')[2]}"
-
-
-def step_tables(definition: Definition, step: Step, game_date: str) -> dict[str, str]:
-    """The row measure of each processor of the step that has a table and is expected on the date."""
-    found = (definition.processor_of[name] for name in step.expected)
-    return {p.name: table_measure(p.table) for p in found if p.table is not None and in_force(p, game_date)}
-
-
-def wanted_measures(definition: Definition, gate: Gate, step: Step, cycle: str, game_date: str) -> list[str]:
-    """The names to probe for in `cycle`, with `table_rows.*` spelled out; what only checks of other cycles read is left
-    out, for games that are yet to be played have no coverage."""
-    tables = sorted(step_tables(definition, step, game_date).values())
-    names = [name for item in gate.measures for name in (tables if item == "table_rows.*" else [item])]
-    read: set[str | None] = set()
-    elsewhere: set[str | None] = set()
-    for spec in gate.checks:
-        (read if applies(spec, cycle) else elsewhere).update((spec.measure, spec.of))
-    return [name for name in names if name in read or name not in elsewhere]
-
-
-def applies(spec: CheckSpec, cycle: str) -> bool:
-    """True where the check is made in `cycle`."""
-    return not spec.cycles or cycle in spec.cycles
 
 
 def known_measures(state: DateState, work: Collection[Work], gate: Gate) -> dict[str, Measure]:
@@ -117,7 +88,7 @@ def evaluate(
         step=step,
         stands=stands,
         measures=known_measures(state, stands.reported.values(), gate),
-        tables=step_tables(definition, step, state.game_date),
+        tables=on_date(definition, cycle, step, state.game_date).tables,
     )
     specs = [spec for spec in gate.checks if applies(spec, cycle)]
     checks = tuple([CHECKS[spec.kind](spec, view) for spec in specs]) if mode != "disabled" else ()

@@ -8,7 +8,8 @@ from statemachine.alerts import raise_alert, resolve
 from statemachine.calendar import span
 from statemachine.commands import ask_measures
 from statemachine.definition import Cycle, Gate, Step
-from statemachine.gates import block_severity, evaluate, wanted_measures
+from statemachine.gates import block_severity, evaluate
+from statemachine.on_date import on_date
 from statemachine.turn import Turn
 
 
@@ -19,7 +20,7 @@ def ask_or_evaluate(turn: Turn, cycle: Cycle, step: Step, *, forced: bool = Fals
     if not gate.probe or (step.gate_mode or gate.mode) == "disabled":
         judge_gate(turn, cycle, step)
         return
-    names = wanted_measures(turn.definition, gate, step, cycle.name, turn.state.game_date)
+    names = list(on_date(turn.definition, cycle.name, step, turn.state.game_date).probed)
     if not forced and are_fresh(turn, gate, names):
         judge_gate(turn, cycle, step)
     else:

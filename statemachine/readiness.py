@@ -12,8 +12,9 @@ from operator import attrgetter
 from msgspec import Struct
 
 from statemachine.calendar import span
-from statemachine.definition import Definition, Step, Wait, in_force
-from statemachine.state import CycleState, DateState, Work, work_key
+from statemachine.definition import Definition, Step, Wait
+from statemachine.on_date import on_date
+from statemachine.state import CycleState, DateState, Work
 
 STRICTLY_AFTER = timedelta(microseconds=1)
 """The smallest step of time: a strict wait is met that much after its minutes."""
@@ -52,7 +53,7 @@ class Ready(Struct, frozen=True):
 def standing(state: DateState, definition: Definition, cycle: str, step: Step) -> Standing:
     """Who of `step` has completed in `cycle`. Processors whose source is off on the date are not expected."""
     work, since = state.work, counted_from(state, cycle, step)
-    names = _on_date(definition, cycle, step, state.game_date)
+    names = on_date(definition, cycle, step, state.game_date)
     reported: dict[str, Work] = {}
     done: dict[str, Work] = {}
     for name, key in names.keys.items():
@@ -77,54 +78,12 @@ def standing(state: DateState, definition: Definition, cycle: str, step: Step) -
 
 def has_reported(state: DateState, definition: Definition, cycle: str, step: Step) -> bool:
     """True where anybody of `step` has said anything in `cycle`, expected or not."""
-    return not state.work.keys().isdisjoint(_on_date(definition, cycle, step, state.game_date).keys.values())
+    return not state.work.keys().isdisjoint(on_date(definition, cycle, step, state.game_date).keys.values())
 
 
 def is_done(work: Work | None, since: datetime | None) -> bool:
     """True for work that has completed after `since`, where that bounds what counts."""
     return work is not None and work.done_at is not None and (since is None or work.done_at > since)
-
-
-class OnDate(Struct, frozen=True):
-    """Whom a step expects on a date; and of all processors of its phase, the keys under which the state keeps their
-    work."""
-
-    step: Step
-    keys: dict[str, str]
-    expected: tuple[str, ...]
-    critical: tuple[str, ...]
-    optional: tuple[str, ...]
-
-
-ON_DATES_MAX = 4096
-"""How many steps on dates are kept: a season of 210 dates has some thousand."""
-
-_ON_DATES: dict[tuple[str, str, str, str], OnDate] = {}
-
-
-def _on_date(definition: Definition, cycle: str, step: Step, game_date: str) -> OnDate:
-    """Whom `step` expects, worked out once per date and definition version."""
-    asked = (definition.version, cycle, step.phase, game_date)
-    known = _ON_DATES.get(asked)
-    if known is None or known.step is not step:
-        if len(_ON_DATES) >= ON_DATES_MAX:
-            _ON_DATES.clear()
-        known = _ON_DATES[asked] = _expected(definition, cycle, step, game_date)
-    return known
-
-
-def _expected(definition: Definition, cycle: str, step: Step, game_date: str) -> OnDate:
-    expected, optional = (
-        tuple([name for name in names if in_force(definition.processor_of[name], game_date)])
-        for names in (step.expected, step.optional)
-    )
-    return OnDate(
-        step=step,
-        keys={p.name: work_key(cycle, step.phase, p.name) for p in definition.processors if p.phase == step.phase},
-        expected=expected,
-        critical=tuple([name for name in step.critical if name in expected]),
-        optional=optional,
-    )
 
 
 def counted_from(state: DateState, cycle: str, step: Step) -> datetime | None:

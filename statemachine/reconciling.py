@@ -25,8 +25,8 @@ from statemachine.coming import Coming
 from statemachine.commands import ask_measures, asked_already
 from statemachine.completing import cycle_of, progressed
 from statemachine.definition import Cycle, Definition, Gate, Processor, Step, in_force
-from statemachine.gates import table_measure, wanted_measures
 from statemachine.machine import CycleModel
+from statemachine.on_date import on_date, table_measure
 from statemachine.readiness import counted_from, is_done, waits_met
 from statemachine.soundness.probes import ALL_TABLES
 from statemachine.state import CycleState, DateState, Disagreement, is_quiet, work_key
@@ -297,6 +297,6 @@ def _ask(turn: Turn, cycle: Cycle, step: Step, *beside: str) -> None:
     gate = _asked_at(turn.definition, step)
     if gate is None or asked_already(turn, gate.name):
         return
-    names = wanted_measures(turn.definition, gate, step, cycle.name, turn.state.game_date)
-    wanted = list(dict.fromkeys((*names, *beside)))
+    probed = on_date(turn.definition, cycle.name, step, turn.state.game_date).probed
+    wanted = list(dict.fromkeys((*probed, *beside)))
     ask_measures(turn, gate.name, wanted, cycle=cycle.name, phase=step.phase)

@@ -40,7 +40,7 @@ from handlers.dispatch import Answer, PermanentFailure, Sent, TransientFailure, 
 from handlers.recorder import Recorder
 from statemachine.calendar import wall_instant
 from statemachine.definition import Cycle, Definition, in_force
-from statemachine.gates import table_measure
+from statemachine.on_date import table_measure
 from statemachine.operators import CommandNotAllowed
 from statemachine.streams import control_stream
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from events.catalogue import DECISIONS, INPUTS
 from events.values import Game
-from statemachine.gates import wanted_measures
+from statemachine.on_date import on_date
 from statemachine.operators import CommandNotAllowed
 from tests.driving import Driver, games, moment, nba
 
@@ -146,6 +146,6 @@ def _deliver_present(driver: Driver, value: float | str | None, at: datetime) ->
             driver.complete_all(step.phase, step.expected, at, extra=said)
         gate = driver.definition.gate_of.get(step.gate or "")
         if gate is not None and gate.probe:
-            names = wanted_measures(driver.definition, gate, step, cycle.name, driver.state.game_date)
+            names = on_date(driver.definition, cycle.name, step, driver.state.game_date).probed
             driver.measure(gate.name, at, **dict.fromkeys(names, value))
         return

@@ -12,7 +12,7 @@ from events.values import Measure
 from handlers.warehouse.dialect import filled
 from handlers.warehouse.engine import Query
 from statemachine.definition import Definition, Probe, in_force
-from statemachine.gates import table_measure
+from statemachine.on_date import table_measure
 from statemachine.soundness.probes import ALL_TABLES
 from statemachine.validator import Validator
 
