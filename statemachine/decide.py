@@ -110,8 +110,9 @@ def status_of(state: DateState, definition: Definition) -> tuple[str, str]:
         return ("complete" if name == last else "active"), f"{name} is done"
     if where == "parked":
         return "parked", f"{name} needs a person"
-    looked_at_again = where.endswith("_gate") and state.cycles[name].rechecks > 0
-    return ("blocked" if where.endswith("_blocked") or looked_at_again else "active"), f"{name} is {where}"
+    kind = where.rpartition("_")[2]
+    looked_at_again = kind == "gate" and state.cycles[name].rechecks > 0
+    return ("blocked" if kind == "blocked" or looked_at_again else "active"), f"{name} is {where}"
 
 
 # --- reactions ----------------------------------------------------------------------------------------------------

@@ -328,11 +328,11 @@ class CycleModel:
         return trigger
 
     def _degraded(self, trigger: str, stands: Standing | None, *, onward: bool) -> tuple[str, ...]:
-        reasons: list[str] = []
-        if onward and stands is not None:
-            reasons += [f"{self.step.phase} without {name}" for name in stands.missing]
+        if not onward or stands is None:
+            return ()
+        reasons = [f"{self.step.phase} without {name}" for name in stands.missing]
         evaluation = self.turn.evaluations.get(self.cycle.name)
-        if onward and trigger == "proceed" and evaluation is not None and evaluation.outcome == "warn":
+        if trigger == "proceed" and evaluation is not None and evaluation.outcome == "warn":
             reasons += [f"{evaluation.gate}: {c.check} {c.verdict}" for c in evaluation.checks if c.verdict != "pass"]
         if trigger == "override":
             reasons.append(f"{self.step.gate} overridden by {self.turn.fact.actor}")
