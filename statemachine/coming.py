@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from statemachine.calendar import iso
+
 Deadline = tuple[datetime, str]
 """When, and the name: `kind:argument:…`; the kind selects the reaction."""
 
@@ -19,4 +21,4 @@ def written(name: str | tuple[object, ...]) -> str:
     """The name of a deadline, written out."""
     if isinstance(name, str):
         return name
-    return ":".join([part.isoformat() if type(part) is datetime else str(part) for part in name])
+    return ":".join([iso(part) if type(part) is datetime else str(part) for part in name])

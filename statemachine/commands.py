@@ -11,7 +11,7 @@ from typing import Any
 
 from events.catalogue import CommandRequested
 from events.codec import derive_id
-from statemachine.calendar import next_date
+from statemachine.calendar import iso, next_date
 from statemachine.definition import Step
 from statemachine.turn import Turn
 from statemachine.work import PROBE
@@ -42,7 +42,7 @@ def common_values(turn: Turn, *, cycle: str, reason: str) -> dict[str, Any]:
         "{game_date}": state.game_date,
         "{next_date}": next_date(state.game_date),
         "{correlation}": state.correlation or turn.fact.correlation,
-        "{now}": turn.now.isoformat(),
+        "{now}": iso(turn.now),
         "{event}": turn.fact.id,
         "{cycle}": cycle,
         "{reason}": reason,

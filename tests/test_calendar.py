@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from statemachine.calendar import (
     RECEIVED,
     has_come,
+    iso,
     league_date,
     midnight_ending,
     next_date,
@@ -26,6 +27,11 @@ dates = st.dates(date(2025, 10, 1), date(2026, 6, 30)).map(date.isoformat)
 instants = st.integers(0, 270 * 1440).map(
     lambda minutes: datetime(2025, 10, 1, tzinfo=UTC) + timedelta(minutes=minutes)
 )
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5))])))
+def test_an_instant_is_written_as_the_standard_library_writes_it(at):
+    assert iso(at) == at.isoformat()
 
 
 @given(instants)
