@@ -9,7 +9,6 @@ and leaves open what the look before has found.
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cached_property
 
 from msgspec import Struct
 
@@ -36,22 +35,16 @@ OUT_OF_BOUNDS = ("block", "warn")
 def looks(state: DateState, definition: Definition) -> list[Coming]:
     """When each set is to be looked at next, as deadlines; a set whose table nobody has written is not due."""
     found: list[Coming] = []
-    for processor, places in _places(definition).items():
+    for processor, places in _places(state, definition).items():
         due = _next_look(state, definition, processor, places)
         if due is not None:
             found.append((due, (f"{VALIDATE}{processor}", due)))
     return found
 
 
-def next_look(state: DateState, definition: Definition, processor: str) -> datetime | None:
-    """When the set of `processor` is to be looked at; None where all that was written has been looked at and passed, or
-    the answer is awaited."""
-    return _next_look(state, definition, processor, _places(definition)[processor])
-
-
 def _next_look(state: DateState, definition: Definition, processor: str, places: tuple[Place, ...]) -> datetime | None:
-    """Asked of every set of a date at each of its commits: what costs, the reading of gates and of instants, is done
-    where it is needed."""
+    """When the set of `processor` is to be looked at; None where all that was written has been looked at and passed, or
+    the answer is awaited. Asked of every set of a date at each of its commits, mostly answered by the first test."""
     last = _last(state, places)
     if last is None:
         return None
@@ -59,45 +52,35 @@ def _next_look(state: DateState, definition: Definition, processor: str, places:
     asked, rules = state.validations.get(processor), definition.validation
     assert work.first_done_at is not None, "what is done was done at some instant"
     assert work.done_at is not None, "what was written was done"
-    if asked is None or work.first_done_at > asked:
-        due = work.first_done_at + span(rules.after_minutes)
-    elif work.done_at > asked:
-        seen = state.measures.get(processor)
-        answered = seen is not None and seen.at >= asked
-        due = max(work.done_at, asked + span(rules.after_minutes if answered else rules.again_minutes))
-    else:
+    if asked is not None and work.done_at <= asked:
         record = state.gates.get(place.record)
         if record is None or record.at < asked or record.evaluation.outcome == "pass":
             return None
         due = asked + span(rules.again_minutes)
         if due >= parks_at(state, definition, definition.cycle_of[place.cycle]):
             return None
-    return due if place.on(state.game_date) else None
+    elif asked is None or work.first_done_at > asked:
+        due = work.first_done_at + span(rules.after_minutes)
+    else:
+        seen = state.measures.get(processor)
+        answered = seen is not None and seen.at >= asked
+        due = max(work.done_at, asked + span(rules.after_minutes if answered else rules.again_minutes))
+    return due if place.validators else None
 
 
 def written(state: DateState, definition: Definition, processor: str) -> tuple[Place, Work] | None:
     """Where `processor` completed last, and its work there; None where it never did."""
-    return _last(state, _places(definition)[processor])
+    return _last(state, _places(state, definition)[processor])
 
 
-class Place(Struct, frozen=True, dict=True):
+class Place(Struct, frozen=True):
     """A cycle in which a processor that has validators may write: the keys of its work there and of what was found
-    last, and the validators that are for the cycle, on whatever date."""
+    last, and the validators that are for the cycle and the date."""
 
     cycle: str
     work: str
     record: str
     validators: tuple[Validator, ...]
-
-    @cached_property
-    def _on_every_date(self) -> bool:
-        return all(each.since is None and each.until is None for each in self.validators)
-
-    def on(self, game_date: str) -> tuple[Validator, ...]:
-        """Those of the validators that are for the date: mostly all of them, on whatever date."""
-        if self._on_every_date:
-            return self.validators
-        return tuple([each for each in self.validators if in_force(each, game_date)])
 
 
 def _last(state: DateState, places: tuple[Place, ...]) -> tuple[Place, Work] | None:
@@ -110,36 +93,43 @@ def _last(state: DateState, places: tuple[Place, ...]) -> tuple[Place, Work] | N
     return found
 
 
-_PLACES: dict[str, dict[str, tuple[Place, ...]]] = {}
+DATES_KEPT_MAX = 1024
+"""Of how many dates, under one definition each, the places are kept."""
+
+_PLACES: dict[tuple[str, str], dict[str, tuple[Place, ...]]] = {}
 
 
-def _places(definition: Definition) -> dict[str, tuple[Place, ...]]:
-    """The places of each processor that has validators, built once per definition version, for every deadline of every
-    date asks."""
-    places = _PLACES.get(definition.version)
+def _places(state: DateState, definition: Definition) -> dict[str, tuple[Place, ...]]:
+    """The places of each processor that has validators, built once per date and definition version, for every deadline
+    of every date asks."""
+    asked = definition.version, state.game_date
+    places = _PLACES.get(asked)
     if places is None:
-        places = _PLACES[definition.version] = {
-            name: tuple(
-                Place(
-                    cycle=cycle.name,
-                    work=key,
-                    record=f"{name}@{cycle.name}",
-                    validators=_for_cycle(definition, name, cycle.name),
-                )
-                for cycle, key in zip(definition.cycles, definition.work_keys[name], strict=True)
-            )
-            for name in definition.validators_of
+        if len(_PLACES) >= DATES_KEPT_MAX:
+            _PLACES.clear()
+        places = _PLACES[asked] = {
+            name: _places_of(definition, name, state.game_date) for name in definition.validators_of
         }
     return places
+
+
+def _places_of(definition: Definition, processor: str, game_date: str) -> tuple[Place, ...]:
+    keys = zip(definition.cycles, definition.work_keys[processor], strict=True)
+    on_date = in_set(definition, processor, game_date)
+    return tuple(
+        Place(
+            cycle=cycle.name,
+            work=key,
+            record=f"{processor}@{cycle.name}",
+            validators=tuple(each for each in on_date if not each.cycles or cycle.name in each.cycles),
+        )
+        for cycle, key in keys
+    )
 
 
 def in_set(definition: Definition, processor: str, game_date: str) -> tuple[Validator, ...]:
     """The validators of `processor` that are for the date, in whatever cycle."""
     return tuple(each for each in definition.validators_of.get(processor, ()) if in_force(each, game_date))
-
-
-def _for_cycle(definition: Definition, processor: str, cycle: str) -> tuple[Validator, ...]:
-    return tuple(each for each in definition.validators_of[processor] if not each.cycles or cycle in each.cycles)
 
 
 # --- asking ---------------------------------------------------------------------------------------------------------
@@ -151,11 +141,10 @@ def look(turn: Turn, processor: str) -> bool:
     if found is None:
         return False
     place, _work = found
-    asked = place.on(turn.state.game_date)
-    if not asked:
+    if not place.validators:
         return False
     phase = turn.definition.processor_of[processor].phase
-    names = [each.measure for each in asked]
+    names = [each.measure for each in place.validators]
     ask_measures(turn, processor, names, cycle=place.cycle, phase=phase, topic=f"{VALIDATE}{processor}")
     return True
 
@@ -179,7 +168,7 @@ def evaluate_set(state: DateState, definition: Definition, processor: str) -> Ga
     if found is None:
         return None
     place, work = found
-    known = [(each, _known(state, each, work)) for each in place.on(state.game_date)]
+    known = [(each, _known(state, each, work)) for each in place.validators]
     judged = tuple(check(each, measure) for each, measure in known)
     blocking = worst(counting(of, each.on_error) for (each, _), of in zip(known, judged, strict=True))
     return GateEvaluated(

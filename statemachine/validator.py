@@ -6,6 +6,8 @@ the set is looked at together, as a gate in mode `warning` would be: it holds no
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from events.values import Severity
 from statemachine.spec import OnError, Spec
 
@@ -41,7 +43,7 @@ class Validator(Spec, frozen=True, kw_only=True):
     timeout_seconds: int = 60
     bytes_max: int = 10_000_000_000
 
-    @property
+    @cached_property
     def measure(self) -> str:
         """The measure that it counts: `processor.name`."""
         return f"{self.processor}.{self.name}"
