@@ -214,10 +214,10 @@ def _requested(state: DateState, event: Event, data: CommandRequested) -> DateSt
         subject=subject,
         reminder=data.payload.get("reminder", 0) if subject is not None else 0,
     )
-    state = replace(state, sent={**state.sent, data.command_id: sent})
+    validations = state.validations
     if data.topic.startswith(VALIDATE):
-        looked_at = data.topic.removeprefix(VALIDATE)
-        state = replace(state, validations={**state.validations, looked_at: event.recorded_at})
+        validations = {**validations, data.topic.removeprefix(VALIDATE): event.recorded_at}
+    state = replace(state, sent={**state.sent, data.command_id: sent}, validations=validations)
     if data.attempt > 1 and subject in state.alerts:
         again = replace(state.alerts[subject], attempt=data.attempt, undeliverable=None)
         state = replace(state, alerts={**state.alerts, subject: again})
