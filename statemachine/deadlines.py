@@ -36,7 +36,7 @@ Counting = Callable[[str, Step], Standing]
 
 def deadlines(state: DateState, definition: Definition) -> list[Deadline]:
     """All deadlines still ahead or due and not acted on, the earliest first."""
-    return sorted(_not_acted_on(state, _all(state, definition)))
+    return _not_acted_on(state, _all(state, definition))
 
 
 def next_deadline(state: DateState, definition: Definition) -> datetime | None:
@@ -49,8 +49,7 @@ def next_deadline(state: DateState, definition: Definition) -> datetime | None:
 
 def due_now(turn: Turn) -> list[Deadline]:
     """Those of `deadlines` whose instant has come."""
-    now, found = turn.now, _all(turn.state, turn.definition, turn.standing)
-    return sorted(_not_acted_on(turn.state, [item for item in found if item[0] <= now]))
+    return _not_acted_on(turn.state, _all(turn.state, turn.definition, turn.standing), until=turn.now)
 
 
 def stands_alone(deadline: Deadline) -> bool:
@@ -59,10 +58,14 @@ def stands_alone(deadline: Deadline) -> bool:
     return deadline[1].startswith(VALIDATE)
 
 
-def _not_acted_on(state: DateState, found: list[Coming]) -> list[Deadline]:
-    elapsed = state.elapsed  # a few, of which a set costs more to build than it saves
-    named = [(at, written(name)) for at, name in found]
-    return [item for item in named if item[1] not in elapsed]
+def _not_acted_on(state: DateState, found: list[Coming], until: datetime | None = None) -> list[Deadline]:
+    ahead, elapsed = [], state.elapsed  # a few, of which a set costs more to build than it saves
+    for at, parts in found:
+        if until is None or at <= until:
+            name = written(parts)
+            if name not in elapsed:
+                ahead.append((at, name))
+    return sorted(ahead)
 
 
 def _all(state: DateState, definition: Definition, counting: Counting | None = None) -> list[Coming]:
