@@ -25,7 +25,6 @@ from statemachine.opening import opens_at, parks_at
 from statemachine.readiness import Standing, standing, waits_met
 from statemachine.state import CycleState, DateState, expected_count, is_quiet
 from statemachine.turn import Turn
-from statemachine.validator import VALIDATE
 
 PROBE_AHEAD = timedelta(minutes=5)
 """How long before a box-score band the boundary is measured again, so that the band judges what is, not what was."""
@@ -50,12 +49,6 @@ def next_deadline(state: DateState, definition: Definition) -> datetime | None:
 def due_now(turn: Turn) -> list[Deadline]:
     """Those of `deadlines` whose instant has come."""
     return _not_acted_on(turn.state, _all(turn.state, turn.definition, turn.standing), until=turn.now)
-
-
-def stands_alone(deadline: Deadline) -> bool:
-    """True for one that nothing else waits for: acting on it changes no other. A table is looked at again after each
-    write, so most ticks are about these alone."""
-    return deadline[1].startswith(VALIDATE)
 
 
 def _not_acted_on(state: DateState, found: list[Coming], until: datetime | None = None) -> list[Deadline]:
@@ -194,12 +187,19 @@ def due_instant(game_date: str, definition: Definition, due: Due) -> datetime:
 # --- what a deadline does -----------------------------------------------------------------------------------------
 
 
-def elapse(turn: Turn, deadline: Deadline) -> None:
-    """Record that the deadline came, and react."""
+def elapse(turn: Turn, deadline: Deadline) -> bool:
+    """Record that the deadline came, and react; says whether that may have brought others about, or made them void."""
     due, name = deadline
     turn.emit(DeadlineElapsed(name=name, due_at=due))
     kind, *arguments = name.split(":", 3)
+    before = len(turn.events)
     _REACTION[kind](turn, arguments)
+    return kind not in _ONLY_ASKING and len(turn.events) > before
+
+
+_ONLY_ASKING = frozenset({"probe", "validate", "verify"})
+"""Kinds that ask for numbers and no more, for whose question nothing else waits. A table is looked at again after each
+write, so most ticks are about these."""
 
 
 def _settle(turn: Turn, arguments: list[str]) -> None:

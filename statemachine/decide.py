@@ -34,7 +34,7 @@ from events.catalogue import (
 from statemachine import heals, reconciling, validation
 from statemachine.alerts import raise_alert, resolve, resolve_what_is_gone, runs_within
 from statemachine.completing import cycle_of, progressed
-from statemachine.deadlines import due_now, elapse, stands_alone
+from statemachine.deadlines import due_now, elapse
 from statemachine.definition import Definition
 from statemachine.machine import CycleModel, has_place, settle_cycle
 from statemachine.naming import canonical
@@ -252,10 +252,10 @@ def _ticked(turn: Turn, data: Ticked) -> None:
         for deadline in due_now(turn):
             if acted_on == 0:
                 turn.emit(data)
-            elapse(turn, deadline)
+            others_changed = elapse(turn, deadline)
             acted_on += 1
-            if not stands_alone(deadline):
-                break  # it may have brought others about, or made them void
+            if others_changed:
+                break
         else:
             return
 
