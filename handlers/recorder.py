@@ -175,11 +175,11 @@ class Recorder:
 
     def tick(self, now: datetime) -> Tally:
         """Let time pass on every stream that is due at `now`."""
-        due = self.store.due(now)
+        due, instant = self.store.due(now), now.isoformat()
         facts = [
             Fact(
                 stream=stream,
-                id=derive_id("tick", stream, now.isoformat()),
+                id=derive_id("tick", stream, instant),
                 occurred_at=now,
                 correlation="tick",
                 data=Ticked(now=now),
