@@ -46,8 +46,7 @@ class BoundedConnection(H11Protocol):
     def on_response_complete(self) -> None:
         """An answer has been written, at least into our own buffer."""
         super().on_response_complete()
-        if self.transport.get_write_buffer_size():
-            self._await_reading()
+        self._await_reading()
 
     def pause_writing(self) -> None:
         """The client does not read as fast as we write."""
@@ -55,9 +54,10 @@ class BoundedConnection(H11Protocol):
         self._await_reading()
 
     def resume_writing(self) -> None:
-        """The client has read what there was."""
+        """The client has read most of what there was, and has its time for the rest."""
         super().resume_writing()
         self._answer_read()
+        self._await_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -80,7 +80,7 @@ class BoundedConnection(H11Protocol):
             self._header_due = None
 
     def _await_reading(self) -> None:
-        if self._answer_due is None:
+        if self._answer_due is None and self.transport.get_write_buffer_size():
             self._answer_due = self.loop.call_later(self.send_seconds, self._not_read)
 
     def _not_read(self) -> None:
@@ -105,6 +105,7 @@ class BoundedConnection(H11Protocol):
         if not self.transport.is_closing():
             if not self._owes_an_answer:
                 self.transport.write(answer)
+            self._await_reading()  # closing waits until all is read
             self.transport.close()
 
 
