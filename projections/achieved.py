@@ -17,7 +17,8 @@ from statemachine.definition import Cycle, Definition, in_force
 from statemachine.evolve import evolve, initial
 from statemachine.gates import has_rows, known_measures
 from statemachine.on_date import table_measure
-from statemachine.state import DateState, expected_count, work_of
+from statemachine.readiness import standing
+from statemachine.state import DateState, expected_count
 
 
 class Covered(Struct, frozen=True, kw_only=True):
@@ -119,7 +120,7 @@ def _gate_numbers(
     if step.gate is None:
         return {}, None
     gate = definition.gate_of[step.gate]
-    work = work_of(state, cycle.name, phase).values()
+    work = standing(state, definition, cycle.name, step).reported.values()  # what the gate looks at
     known = known_measures(state, work, gate)
     numbers: dict[str, float | None] = {}
     for check in gate.checks:
