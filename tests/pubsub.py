@@ -16,6 +16,7 @@ import pytest
 from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import PubsubMessage
+from msgspec.structs import replace
 
 from events.catalogue import CompletionRecorded
 from events.store import Store
@@ -38,6 +39,9 @@ DELIVERIES_MIN = 5
 """The fewest deliveries that may precede a dead letter."""
 
 QUICK = Pace(turn_seconds=0.02, settled_seconds=0.5, reopen_seconds=(0.1,), again_seconds=(0.05,), tell_seconds=0.5)
+
+LEASE_MIN = replace(QUICK, lease_seconds=10)
+"""Quick, and with the shortest lease that Pub/Sub knows."""
 
 
 class Project:
