@@ -16,9 +16,8 @@ from events.wire.body import decoded
 from events.wire.delivery import Delivery, Unreadable, from_line, from_push
 from events.wire.inbound import Inbound
 from events.wire.rejected import STORED_BYTES_MAX, Rejection, rejected, rejected_line
-from events.wire.routing import Routing, about_topic, take_sport
+from events.wire.routing import Routing, take_sport
 from events.wire.sizes import EVENT_BYTES_MAX, MESSAGE_BYTES_MAX, SURELY_FIT_BYTES, check_fit, check_size
-from events.wire.topics import TOPIC_CHARS_MAX
 
 __all__ = [
     "EVENT_BYTES_MAX",
@@ -40,9 +39,7 @@ _PROBE_CODES = frozenset({"unknown_shape", "unknown_sport"})
 def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list[Fact]:
     """The facts in a delivery: none for an empty probe, one rejection where it cannot be understood. A message without
     data but with attributes says in those what it has to say."""
-    topic, sport = delivery.topic, None
-    if len(topic) > TOPIC_CHARS_MAX:
-        topic = topic[:TOPIC_CHARS_MAX]
+    sport = None
     try:
         data, attributes = delivery.data, delivery.attributes
         large = len(data) > SURELY_FIT_BYTES
@@ -54,8 +51,9 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
             event = native.cloud_event(body, attributes)
             body = event.data
         flags: list[str] = []
-        says, by_topic = about_topic(topic, routing)
-        sport = take_sport(body, by_topic, routing, flags)
+        says, by_topic = routing.about[delivery.topic]
+        said = body.get("sport")
+        sport = by_topic if by_topic is not None and said is None else take_sport(body, by_topic, routing, flags)
         inbound = Inbound(
             delivery=delivery,
             received_at=received_at,
@@ -64,9 +62,13 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
             says=says,
             body=body,
             flags=flags,
-            around={"attributes": attributes} if attributes and data else None,
         )
-        found = families.facts(inbound) if event is None else native.facts(event, inbound)
+        if event is not None:
+            found = native.facts(event, inbound)
+        else:
+            if attributes and data:
+                inbound.around = {"attributes": attributes}
+            found = families.facts(inbound)
         if large or attributes:
             check_fit(found, delivery)
         return found
@@ -74,5 +76,5 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
         if not delivery.data and rejection.code in _PROBE_CODES:
             return []
         if sport is None and rejection.code != "unknown_sport":
-            _, sport = about_topic(topic, routing)
+            _, sport = routing.about[delivery.topic]
         return [rejected(delivery, rejection, sport=sport)]

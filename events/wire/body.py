@@ -12,7 +12,10 @@ from events.wire.rejected import Rejection, shown
 NESTING_MAX = 64
 """Levels of nesting in a message; a deeper one could be decoded here and not be stored inside an event."""
 
-_BRACE, _BRACKET = ord("{"), ord("[")
+_SHALLOW_BYTES_MAX = NESTING_MAX * len('{"":}')
+"""Bytes of a message that is too short for objects nested deeper; only arrays, at two bytes a level, could be."""
+
+_BRACKET = ord("[")
 
 _decode = msgspec.json.Decoder().decode
 
@@ -26,7 +29,7 @@ def decoded(data: bytes) -> dict[str, Any]:
         raise Rejection(code, f"{reason}: send one JSON object, in UTF-8") from None
     if type(body) is not dict:
         raise Rejection("not_object", f"the message is {shown(body)}: send one JSON object")
-    if (_BRACE in data[1:] or _BRACKET in data) and _is_deep(data, body):
+    if (len(data) > _SHALLOW_BYTES_MAX or _BRACKET in data) and _is_deep(data, body):
         raise Rejection("not_json", f"nested deeper than {NESTING_MAX} levels: flatten the message")
     return body
 

@@ -100,7 +100,7 @@ def from_line(line: bytes) -> Delivery:
         topic=said.topic,
         message_id=message_id,
         published_at=published_at if published_at.tzinfo is UTC else published_at.astimezone(UTC),
-        attributes=message.attributes or {},
+        attributes=message.attributes if message.attributes is not None else {},
         data=message.data or b"" if message.json is _NOTHING else _data(message),
     )
 

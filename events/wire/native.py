@@ -36,13 +36,10 @@ PROBLEMS_MAX = 50
 
 
 class CloudEvent(Struct, kw_only=True):
-    """A native message, whichever mode it came in. `context` are its attributes but for those that the event itself
-    says (`type`, `specversion`, and `time` where it is an instant); `others` are those of the transport."""
+    """A native message, whichever mode it came in. `context` are its attributes but for `type` and `specversion`;
+    `others` are those of the transport."""
 
-    id: str
-    source: str
     type: str
-    time: Any
     data: dict[str, Any]
     context: dict[str, Any]
     others: dict[str, str]
@@ -54,8 +51,10 @@ def is_binary(attributes: dict[str, str]) -> bool:
 
 
 def _is_structured(attributes: dict[str, str]) -> bool:
-    said, capitalised = attributes.get("content-type", ""), attributes.get("Content-Type", "")
-    return said.startswith(STRUCTURED) or capitalised.startswith(STRUCTURED)
+    said, capitalised = attributes.get("content-type"), attributes.get("Content-Type")
+    if said is not None and said.startswith(STRUCTURED):
+        return True
+    return capitalised is not None and capitalised.startswith(STRUCTURED)
 
 
 def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
@@ -89,15 +88,7 @@ def cloud_event(body: dict[str, Any], attributes: dict[str, str]) -> CloudEvent:
     if wrong:
         more = f"; and {len(wrong) - PROBLEMS_MAX} more" if len(wrong) > PROBLEMS_MAX else ""
         raise Rejection("bad_native", "; ".join(wrong[:PROBLEMS_MAX]) + more)
-    return CloudEvent(
-        id=context["id"],
-        source=context["source"],
-        type=kind,
-        time=context.get("time"),
-        data=data,
-        context=context,
-        others=others,
-    )
+    return CloudEvent(type=kind, data=data, context=context, others=others)
 
 
 def _structured_data(body: dict[str, Any]) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
@@ -117,13 +108,15 @@ def _structured_data(body: dict[str, Any]) -> tuple[dict[str, Any], list[str], d
 
 def facts(event: CloudEvent, inbound: Inbound) -> list[Fact]:
     """The fact in a native message; `inbound` carries the event's data. Raises Rejection."""
-    inbound.identity = ("ce", event.source, event.id)
-    inbound.said_at = instant(event.time, inbound.flags)
+    context = event.context
+    inbound.identity = ("ce", context["source"], context["id"])
+    said = context.get("time")
+    inbound.said_at = instant(said, inbound.flags)
     if inbound.said_at is not None:
-        del event.context["time"]
-    elif event.time is not None:
+        del context["time"]
+    elif said is not None:
         inbound.flags.append("bad_timestamp")
-    inbound.around = {"ce": event.context}
+    inbound.around = {"ce": context}
     if event.others:
         inbound.around["attributes"] = event.others
     return [_READERS[event.type](event, inbound)]
@@ -159,7 +152,7 @@ def _schedule(event: CloudEvent, inbound: Inbound) -> Fact:
         games=tuple(_game(said) for said in games),
         partial=partial,
         as_of=as_of,
-        source=event.source,
+        source=event.context["source"],
         wire_format="native",
         date_basis=basis,
         flags=tuple(inbound.flags),
@@ -192,7 +185,7 @@ def _measures(event: CloudEvent, inbound: Inbound) -> Fact:
     data = MeasuresObserved(
         boundary=boundary,
         measures={name: Measure(value=said.get("value"), error=said.get("error")) for name, said in measures.items()},
-        source=event.source,
+        source=event.context["source"],
         wire_format="native",
         date_basis=basis,
         flags=tuple(inbound.flags),
@@ -207,7 +200,7 @@ def _keep_beyond(body: dict[str, Any], key: str, entries: dict[str, dict[str, An
     beyond = {
         name: {word: value for word, value in said.items() if word not in fields}
         for name, said in entries.items()
-        if not said.keys() <= fields
+        if not fields.issuperset(said)
     }
     if beyond:
         body[key] = beyond

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
-
 from events.wire.rejected import Rejection, shown
-from events.wire.topics import TopicSays, topic_says
+from events.wire.topics import TOPIC_CHARS_MAX, TopicSays, topic_says
 
 _DATASET_KEYS = ("output_dataset", "output_table", "source_table", "analytics_table")
 
 
-class Routing(Struct, frozen=True, eq=False):
+TOPICS_MAX = 1024
+"""Topics of which is remembered what their names say; beyond them it begins anew."""
+
+
+class Routing:
     """`zones` are the known sports with their leagues' time zones. `topics` names the sport of topics that do not begin
-    with one; an entry is a topic, the part of it before `/`, or the part up to `:` (`firestore:`). One per process, and
-    the same only as itself: what follows from it is remembered."""
+    with one; an entry is a topic, the part of it before `/`, or the part up to `:` (`firestore:`). `about` is asked by
+    topic, any at all. One per process: what follows from it is remembered."""
 
-    zones: dict[str, ZoneInfo]
-    topics: dict[str, str]
+    def __init__(self, zones: dict[str, ZoneInfo], topics: dict[str, str]) -> None:
+        self.zones, self.topics = zones, topics
+        self.about = _AboutTopics(self)
 
 
-@lru_cache(maxsize=1024)
-def about_topic(topic: str, routing: Routing) -> tuple[TopicSays, str | None]:
+class _AboutTopics(dict[str, tuple[TopicSays, str | None]]):
     """What the name of a topic says, and the known sport that it names or is mapped to; None where it names none, or
-    one that is not known."""
-    says = topic_says(topic)
-    return says, _sport_of_topic(says, routing)
+    one that is not known. Of a name beyond `TOPIC_CHARS_MAX` the beginning is looked at."""
+
+    def __init__(self, routing: Routing) -> None:
+        self._routing = routing
+
+    def __missing__(self, topic: str) -> tuple[TopicSays, str | None]:
+        if len(topic) > TOPIC_CHARS_MAX:
+            return self[topic[:TOPIC_CHARS_MAX]]
+        if len(self) >= TOPICS_MAX:
+            self.clear()
+        says = topic_says(topic)
+        self[topic] = found = says, _sport_of_topic(says, self._routing)
+        return found
 
 
 def _sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
@@ -44,10 +55,9 @@ def _sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
 
 
 def take_sport(body: dict[str, Any], by_topic: str | None, routing: Routing, flags: list[str]) -> str:
-    """The sport of a message; `sport` leaves `body`. Notes `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
+    """The sport of a message that says one, or whose topic says none; `sport` leaves `body`. Notes
+    `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
     said = body.get("sport")
-    if said is None and by_topic is not None:
-        return by_topic
     sport = _sport_of_dataset(body, routing) if said is None else _known(said, routing)
     if sport is None:
         known = f"give `sport`, one of: {', '.join(sorted(routing.zones))}"
