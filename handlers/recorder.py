@@ -31,6 +31,7 @@ from events.store import Commit, DuplicateEvent, Head, Pending, Store, WrongExpe
 from handlers.heads import state_in
 from handlers.recent_ids import RecentIds
 from statemachine.definition import Definition
+from statemachine.folded import stamped
 from statemachine.streams import adoption, control_stream, decider_for, encode_state
 
 HOT_STREAMS_MAX = 512
@@ -80,7 +81,8 @@ class Tally:
 
 class _Draft:
     """The uncommitted future of one stream during a call, with the rules it is decided by. Of its `events`, so many are
-    `unasked`: they come of adopting a definition, and no fact of the call led to them."""
+    `unasked`: they come of adopting a definition, and no fact of the call led to them. What every event changes is
+    written into `state` once, by `commit`."""
 
     def __init__(self, stream: str, before: Hot, definition: Definition) -> None:
         self.stream = stream
@@ -97,7 +99,8 @@ class _Draft:
     def decide(self, fact: Fact, now: datetime) -> list[Event]:
         """Add what follows from `fact`."""
         events: list[Event]
-        events, self.state = self.decide_and_fold(self.state, fact, now, self.definition)
+        last = self.events[-1] if self.events else None
+        events, self.state = self.decide_and_fold(self.state, fact, now, self.definition, last)
         self.events += events
         return events
 
@@ -108,6 +111,7 @@ class _Draft:
     def commit(self) -> Commit:
         """What is to be appended."""
         sealed = seal(self.events, after=self.before.hash)
+        self.state = stamped(self.state, self.events)
         outbox: dict[str, CommandRequested] = {}
         settled: list[str] = []
         for event in self.events:
@@ -261,7 +265,7 @@ class Recorder:
             )
             published.adopt(fact, now)
         if draft.state.definition != definition.version:
-            draft.adopt(adoption(stream, draft.state.version, definition, now), now)
+            draft.adopt(adoption(stream, draft.before.version + len(draft.events), definition, now), now)
 
     def _draft(self, drafts: dict[str, _Draft], stream: str) -> _Draft:
         draft = drafts.get(stream)

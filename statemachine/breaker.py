@@ -19,7 +19,6 @@ from events.calls import BreakerMoved, CallAnswered, CallAsked
 from events.catalogue import DefinitionAdopted, Event, Fact
 from events.values import BreakerPosition
 from statemachine.definition import ClientRules, Definition
-from statemachine.state import RECENT_INPUTS_MAX
 from statemachine.turn import Working
 
 
@@ -74,12 +73,10 @@ def admission(state: BreakerState, rules: ClientRules, now: datetime) -> Admissi
 # --- fold ---------------------------------------------------------------------------------------------------------
 
 
-def evolve(state: BreakerState, event: Event) -> BreakerState:
-    """The state after `event`."""
+def changed(state: BreakerState, event: Event) -> BreakerState:
+    """The state with what `event` changes by itself."""
     data = event.data
-    changes: dict[str, object] = {"version": event.version, "recorded_at": event.recorded_at}
-    if event.causation is None:
-        changes["recent"] = (*state.recent[1 - RECENT_INPUTS_MAX :], event.id)
+    changes: dict[str, object] = {}
     if isinstance(data, DefinitionAdopted):
         changes["definition"] = data.definition
     elif isinstance(data, CallAnswered) and data.outcome == "ok":
@@ -108,12 +105,12 @@ def decide(state: BreakerState, fact: Fact, now: datetime, definition: Definitio
 
 
 def decide_and_fold(
-    state: BreakerState, fact: Fact, now: datetime, definition: Definition
+    state: BreakerState, fact: Fact, now: datetime, definition: Definition, last: Event | None = None
 ) -> tuple[list[Event], BreakerState]:
     """What `decide` gives, and the state after it."""
     if fact.id in state.recent:
         return [], state
-    working = Working(state, fact, now, definition, fold=evolve)
+    working = Working(state, fact, now, definition, last, changed)
     data = fact.data
     if isinstance(data, CallAsked):
         _asked(working, data)

@@ -71,6 +71,7 @@ def has_come(received: Received, game_date: str, now: datetime, zone_name: str) 
     return now >= wall_instant(game_date, 0 if received == "on" else 1, "00:00", zone_name)
 
 
+@lru_cache(maxsize=4096)
 def next_date(game_date: str) -> str:
     """The calendar date after `game_date`."""
     return (date.fromisoformat(game_date) + timedelta(days=1)).isoformat()

@@ -21,6 +21,8 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
     """`template` with its placeholders replaced, for which `values` are named as they stand in it, in braces; a text
     that is one placeholder takes the value with its type."""
     if isinstance(template, str):
+        if "{" not in template:
+            return template
         return values[template] if template in values else _filled(template, values)
     if isinstance(template, dict):
         return {key: fill(item, values) for key, item in template.items()}
@@ -28,7 +30,7 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _filled(text: str, values: Mapping[str, Any]) -> str:
-    for placeholder, value in values.items() if "{" in text else ():
+    for placeholder, value in values.items():
         if placeholder in text:
             text = text.replace(placeholder, str(value))
     return text

@@ -29,7 +29,7 @@ from events.values import Severity
 from statemachine import reminders
 from statemachine.alerts import RANK
 from statemachine.calendar import league_date
-from statemachine.control_state import MISSED, OVER, SILENT, ControlState, evolve, initial, page_id
+from statemachine.control_state import MISSED, OVER, SILENT, ControlState, changed, initial, page_id
 from statemachine.definition import AlertRules, Definition
 from statemachine.heal_patterns import family, over_at, patterns
 from statemachine.operators import CommandNotAllowed
@@ -39,7 +39,7 @@ from statemachine.suppression import EVERYTHING, suppressed
 from statemachine.telling import telling
 from statemachine.turn import Working
 
-__all__ = ("ControlState", "deadlines", "decide", "decide_and_fold", "evolve", "initial", "page", "silences")
+__all__ = ("ControlState", "changed", "deadlines", "decide", "decide_and_fold", "initial", "page", "silences")
 
 
 def decide(state: ControlState, fact: Fact, now: datetime, definition: Definition) -> list[Event]:
@@ -48,12 +48,12 @@ def decide(state: ControlState, fact: Fact, now: datetime, definition: Definitio
 
 
 def decide_and_fold(
-    state: ControlState, fact: Fact, now: datetime, definition: Definition
+    state: ControlState, fact: Fact, now: datetime, definition: Definition, last: Event | None = None
 ) -> tuple[list[Event], ControlState]:
     """What `decide` gives, and the state after it."""
     if fact.id in state.recent or _known_already(state, fact.data):
         return [], state
-    working = Working(state, fact, now, definition, fold=evolve)
+    working = Working(state, fact, now, definition, last, changed)
     data = fact.data
     react = _REACTION.get(type(data))
     if react is None:

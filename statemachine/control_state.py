@@ -27,7 +27,7 @@ from events.reports import AlertReminded, DateNoted, HealNoted
 from statemachine import reminders
 from statemachine.heal_patterns import Try, family, remembered
 from statemachine.silence import still_known
-from statemachine.state import RECENT_INPUTS_MAX, Alert, alert_key
+from statemachine.state import Alert, alert_key
 from statemachine.suppression import EVERYTHING, Suppression
 
 SILENT, OVER, MISSED = "silent:", "heals_over:", "ticks"
@@ -64,12 +64,10 @@ def initial(stream: str) -> ControlState:
     return ControlState(stream=stream)
 
 
-def evolve(state: ControlState, event: Event) -> ControlState:
-    """The state after `event`."""
+def changed(state: ControlState, event: Event) -> ControlState:
+    """The state with what `event` changes by itself; of what every event changes, with what deadlines ask for."""
     data = event.data
-    changes: dict[str, object] = {"version": event.version, "recorded_at": event.recorded_at}
-    if event.causation is None:
-        changes["recent"] = (*state.recent[1 - RECENT_INPUTS_MAX :], event.id)
+    changes: dict[str, object] = {"recorded_at": event.recorded_at}
     if isinstance(data, WorkflowDecided):
         changes["decided_at"] = {**state.decided_at, data.workflow: event.recorded_at}
         changes["elapsed"] = ()

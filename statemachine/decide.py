@@ -57,14 +57,14 @@ def decide(state: DateState, fact: Fact, now: datetime, definition: Definition) 
 
 
 def decide_and_fold(
-    state: DateState, fact: Fact, now: datetime, definition: Definition
+    state: DateState, fact: Fact, now: datetime, definition: Definition, last: Event | None = None
 ) -> tuple[list[Event], DateState]:
-    """What `decide` gives for an input that the caller knows to be new, and the state after it, which deciding had to
-    fold anyway."""
-    turn = Turn(state, fact, now, definition)
+    """What `decide` gives for an input that the caller knows to be new, and the state with what these events change,
+    which deciding had to fold anyway; what every event changes it lacks, and may lack before up to the event `last`."""
+    turn = Turn(state, fact, now, definition, last)
     _REACTION[type(fact.data)](turn, fact.data)
     if len(turn.events) > 1 or type(fact.data) in _MAY_RESOLVE:
-        _conclude(turn)
+        _conclude(turn, state)
     elif turn.progressed:
         _resolve(turn)  # it moved no cycle, so the date's status is what it was
     return turn.events, turn.state
@@ -75,10 +75,12 @@ def is_terminal(state: DateState) -> bool:
     return state.status in ("complete", "no_games")
 
 
-def _conclude(turn: Turn) -> None:
+def _conclude(turn: Turn, before: DateState) -> None:
     if not turn.events:
         return
     _resolve(turn)
+    if turn.state.cycles is before.cycles and type(turn.fact.data) not in _MAY_RESOLVE:
+        return  # no cycle was touched, and nothing else was said that the date's status follows from
     status, reason = status_of(turn.state, turn.definition)
     if status != turn.state.status:
         turn.emit(StatusChanged(source=turn.state.status, dest=status, reason=reason))
@@ -124,40 +126,39 @@ def _record(turn: Turn, data: Any) -> None:
 
 def _completion(turn: Turn, data: CompletionRecorded) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, data.output_table)
-    known, runs = _heard(turn, processor, data.run, data.status)
-    if known:
+    runs = _runs_before(turn, processor, data.run, data.status)
+    if runs is None:
         return
+    known = turn.state.work
     cycle = cycle_of(turn.state, turn.definition, data.phase, turn.now)
-    key = work_key(cycle or "", data.phase, processor)
-    before = turn.state.work.get(key)
     turn.emit(replace(data, processor=processor, cycle=cycle))
-    if processor is None:
-        return
-    after = turn.state.work.get(key)
-    if after is None or cycle is None:
+    if processor is None or cycle is None:
         return
     _storm(turn, processor, runs)
+    key = work_key(cycle, data.phase, processor)
+    before, after = known.get(key), turn.state.work[key]
     if before is None or before.done_at != after.done_at:
         progressed(turn, cycle, data.phase, processor, first=before is None or before.done_at is None)
 
 
-def _heard(turn: Turn, processor: str | None, run: str | None, status: str) -> tuple[bool, int]:
-    """Whether this run of this processor has said this before, in whatever cycle it was heard: the business key (design
-    4); and how many of its runs are remembered."""
-    said, runs = False, 0
+def _runs_before(turn: Turn, processor: str | None, run: str | None, status: str) -> int | None:
+    """How many runs of this processor are remembered; None where this one has said this before, in whatever cycle it
+    was heard: the business key (design 4)."""
+    runs = 0
     key_of_run = f"{run}:{status}" if run is not None else None
     for key in turn.definition.work_keys.get(processor or "", ()):
         work = turn.state.work.get(key)
         if work is not None:
-            said = said or key_of_run in work.seen
+            if key_of_run in work.seen:
+                return None
             runs += len(work.run_seconds)
-    return said, runs
+    return runs
 
 
 def _started(turn: Turn, data: RunStarted) -> None:
     processor = canonical(turn.definition, data.phase, data.published_name, None)
-    known, runs = _heard(turn, processor, data.run, "started")
-    if known:
+    runs = _runs_before(turn, processor, data.run, "started")
+    if runs is None:
         return
     cycle = cycle_of(turn.state, turn.definition, data.phase, turn.now)
     turn.emit(replace(data, processor=processor, cycle=cycle))

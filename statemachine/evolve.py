@@ -1,12 +1,13 @@
 """`evolve`: one stored event applied to the state of a game date. Total, pure, and without the machine: it writes down
 recorded outcomes, so history folds the same under any definition and any later code (design 3).
 
-One small function per event type gives the state with what it changes; `evolve` adds what every event changes.
+One small function per event type gives the state with what it changes; `evolve` adds what every event changes
+(`statemachine/folded.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from sys import intern
@@ -41,10 +42,10 @@ from events.records import CompletionReopened, DisagreementNoted
 from events.reports import AlertReminded
 from events.values import Game
 from statemachine import reminders, work
+from statemachine.folded import stamped
 from statemachine.reminders import REMIND
 from statemachine.state import (
     OFF_DATE,
-    RECENT_INPUTS_MAX,
     Alert,
     CycleState,
     DateState,
@@ -64,30 +65,13 @@ def initial(stream: str) -> DateState:
 
 def evolve(state: DateState, event: Event) -> DateState:
     """The state after `event`. Raises nothing on what `decide` emitted."""
+    return stamped(changed(state, event), (event,))
+
+
+def changed(state: DateState, event: Event) -> DateState:
+    """The state with what `event` changes by itself."""
     apply = _APPLY.get(type(event.data))
-    if apply is not None:
-        state = apply(state, event, event.data)
-    if event.causation is not None:
-        return replace(state, version=event.version, recorded_at=event.recorded_at)
-    recent = (*state.recent[1 - RECENT_INPUTS_MAX :], event.id)
-    return replace(state, version=event.version, recorded_at=event.recorded_at, recent=recent)
-
-
-def fold(state: DateState, events: Iterable[Event]) -> DateState:
-    """The state after all `events`: what `evolve` gives one by one (law c). What every event changes and no event's
-    changes depend on is written down once, which is a third of the work."""
-    event = None
-    inputs: list[str] = []
-    for event in events:
-        apply = _APPLY.get(type(event.data))
-        if apply is not None:
-            state = apply(state, event, event.data)
-        if event.causation is None:
-            inputs.append(event.id)
-    if event is None:
-        return state
-    recent = (*state.recent, *inputs)[-RECENT_INPUTS_MAX:]
-    return replace(state, version=event.version, recorded_at=event.recorded_at, recent=recent)
+    return state if apply is None else apply(state, event, event.data)
 
 
 def _definition(state: DateState, _event: Event, data: DefinitionAdopted) -> DateState:

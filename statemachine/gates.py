@@ -16,7 +16,7 @@ from msgspec import Struct
 from events.catalogue import GateEvaluated
 from events.values import Check, Measure, Mode, Severity, Verdict
 from statemachine.definition import CheckSpec, Definition, Gate, Step
-from statemachine.on_date import applies, on_date
+from statemachine.on_date import on_date
 from statemachine.readiness import Standing, standing
 from statemachine.spec import OnError
 from statemachine.state import DateState, Work, expected_count
@@ -84,15 +84,15 @@ def evaluate(
     gate = definition.gate_of[step.gate]
     mode = step.gate_mode or gate.mode
     stands = stands or standing(state, definition, cycle, step)
+    names = on_date(definition, cycle, step, state.game_date)
     view = View(
         step=step,
         stands=stands,
         measures=known_measures(state, stands.reported.values(), gate),
-        tables=on_date(definition, cycle, step, state.game_date).tables,
+        tables=names.tables,
     )
-    specs = [spec for spec in gate.checks if applies(spec, cycle)]
-    checks = tuple([CHECKS[spec.kind](spec, view) for spec in specs]) if mode != "disabled" else ()
-    blocking = _worst(checks, specs, gate)
+    checks = tuple([CHECKS[spec.kind](spec, view) for spec in names.checks]) if mode != "disabled" else ()
+    blocking = _worst(checks, names.checks, gate)
     return GateEvaluated(
         gate=gate.name,
         cycle=cycle,
@@ -104,7 +104,7 @@ def evaluate(
     )
 
 
-def _worst(checks: tuple[Check, ...], specs: list[CheckSpec], gate: Gate) -> Verdict:
+def _worst(checks: tuple[Check, ...], specs: tuple[CheckSpec, ...], gate: Gate) -> Verdict:
     paired = zip(checks, specs, strict=False)
     return worst([counting(check, spec.on_error or gate.on_error) for check, spec in paired])
 

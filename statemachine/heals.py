@@ -18,7 +18,7 @@ from statemachine.calendar import midnight_ending, span
 from statemachine.commands import common_values, fill
 from statemachine.definition import Cycle, Definition, Heal, Step, in_force
 from statemachine.gates import evaluate
-from statemachine.state import DateState, HealState, expected_games
+from statemachine.state import DateState, HealState, expected, expected_games
 from statemachine.turn import Turn
 
 Refusal = Literal["cool_down", "cap", "permanent", "approval"]
@@ -26,11 +26,14 @@ Refusal = Literal["cool_down", "cap", "permanent", "approval"]
 
 def after_evaluation(turn: Turn, evaluation: GateEvaluated) -> None:
     """Want the heals that are tied to a check which did not pass; settle those whose check passes now."""
-    verdicts = {check.check: check for check in evaluation.checks}
-    for heal in turn.definition.heals:
-        check = verdicts.get(heal.check or "") if heal.gate == evaluation.gate else None
-        if check is None:
-            continue
+    tied = [
+        (heal, check)
+        for heal in turn.definition.heals
+        if heal.gate == evaluation.gate
+        for check in evaluation.checks
+        if check.check == heal.check
+    ]
+    for heal, check in tied:
         if check.verdict == "pass":
             _settle(turn, heal.name, f"{check.check}: {check.basis}")
         elif check.verdict in ("block", "warn"):
@@ -124,10 +127,10 @@ def may_start(state: DateState, definition: Definition, heal: Heal, now: datetim
 
 def played_at(state: DateState, definition: Definition) -> datetime:
     """When the first game of the date has been played."""
-    tips = [game.start_utc for game in expected_games(state) if game.start_utc is not None]
+    tips = expected(state).tips
     if not tips:
         return midnight_ending(state.game_date, definition.timezone)
-    return min(tips) + span(definition.game_minutes)
+    return tips[0] + span(definition.game_minutes)
 
 
 class Refused(Struct, frozen=True):

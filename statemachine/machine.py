@@ -134,8 +134,8 @@ class Move(Transition):
         assert self.dest is not None, "every row of the table leads somewhere"
         model.record(event_data)
         model.state = self.dest
-        for callback in machine.states[self.dest].on_enter:
-            machine.callback(callback, event_data)
+        for callback in cast("list[str]", machine.states[self.dest].on_enter):
+            getattr(model, callback)(event_data)
         return True
 
 
@@ -241,7 +241,7 @@ class CycleModel:
 
     def is_ready(self, _event: Any) -> bool:
         """One of the step's waits is met."""
-        holding = waits_met(self.step, self._stands(), self.at)
+        holding = waits_met(self.step, self.turn.standing(self.cycle.name, self.step), self.at)
         if not holding or holding[0].at > self.turn.now:
             return False
         self.reason = holding[0].reason
@@ -273,7 +273,7 @@ class CycleModel:
     def record(self, event: Any) -> None:
         """Record the transition before the model moves."""
         source, dest, trigger = event.transition.source, event.transition.dest, event.event.name
-        stands = self._stands() if source != "idle" else None
+        stands = self.turn.standing(self.cycle.name, self.step) if source != "idle" else None
         phase = dest.rpartition("_")[0] or self.step.phase
         missing = () if stands is None or phase != self.step.phase else stands.missing + stands.missing_optional
         self.turn.emit(
@@ -317,9 +317,6 @@ class CycleModel:
     def on_blocked(self, _event: Any) -> None:
         """The gate holds: want what is missing repaired."""
         heals.missing_in(self.turn, self.cycle.name, self.step, f"{self.step.gate} blocked")
-
-    def _stands(self) -> Standing:
-        return self.turn.standing(self.cycle.name, self.step)
 
     def _why(self, trigger: str) -> str:
         evaluation = self.turn.evaluations.get(self.cycle.name)

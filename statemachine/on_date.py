@@ -8,14 +8,14 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from statemachine.definition import CheckSpec, Definition, Step, in_force
+from statemachine.definition import CheckSpec, Definition, Gate, Step, in_force
 from statemachine.state import work_key
 
 
 class OnDate(Struct, frozen=True):
     """Whom a step expects on a date, and the row measure of each of them that has a table; of all processors of its
-    phase, the keys under which the state keeps their work; and what its gate has probed, with `table_rows.*` spelled
-    out."""
+    phase, the keys under which the state keeps their work; which checks its gate makes, and what it has probed, with
+    `table_rows.*` spelled out."""
 
     step: Step
     keys: dict[str, str]
@@ -23,6 +23,7 @@ class OnDate(Struct, frozen=True):
     critical: tuple[str, ...]
     optional: tuple[str, ...]
     tables: dict[str, str]
+    checks: tuple[CheckSpec, ...]
     probed: tuple[str, ...]
 
 
@@ -50,6 +51,7 @@ def _worked_out(definition: Definition, cycle: str, step: Step, game_date: str) 
     )
     of = {name: definition.processor_of[name].table for name in expected}
     tables = {name: table_measure(table) for name, table in of.items() if table is not None}
+    gate = definition.gate_of.get(step.gate or "")
     return OnDate(
         step=step,
         keys={p.name: work_key(cycle, step.phase, p.name) for p in definition.processors if p.phase == step.phase},
@@ -57,26 +59,23 @@ def _worked_out(definition: Definition, cycle: str, step: Step, game_date: str) 
         critical=tuple([name for name in step.critical if name in expected]),
         optional=optional,
         tables=tables,
-        probed=_probed(definition, cycle, step, sorted(tables.values())),
+        checks=tuple([spec for spec in gate.checks if _applies(spec, cycle)]) if gate is not None else (),
+        probed=_probed(gate, cycle, sorted(tables.values())) if gate is not None else (),
     )
 
 
-def _probed(definition: Definition, cycle: str, step: Step, tables: list[str]) -> tuple[str, ...]:
-    """What the gate of `step` has probed in `cycle`; what only checks of other cycles read is left out, for games that
-    are yet to be played have no coverage."""
-    gate = definition.gate_of.get(step.gate or "")
-    if gate is None:
-        return ()
+def _probed(gate: Gate, cycle: str, tables: list[str]) -> tuple[str, ...]:
+    """What `gate` has probed in `cycle`; what only checks of other cycles read is left out, for games that are yet to
+    be played have no coverage."""
     names = [name for item in gate.measures for name in (tables if item == "table_rows.*" else [item])]
     read: set[str | None] = set()
     elsewhere: set[str | None] = set()
     for spec in gate.checks:
-        (read if applies(spec, cycle) else elsewhere).update((spec.measure, spec.of))
+        (read if _applies(spec, cycle) else elsewhere).update((spec.measure, spec.of))
     return tuple([name for name in names if name in read or name not in elsewhere])
 
 
-def applies(spec: CheckSpec, cycle: str) -> bool:
-    """True where the check is made in `cycle`."""
+def _applies(spec: CheckSpec, cycle: str) -> bool:
     return not spec.cycles or cycle in spec.cycles
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from statemachine.calendar import span, wall_from_midnight
 from statemachine.definition import Cycle, Definition
-from statemachine.state import DateState, is_expected
+from statemachine.state import DateState, expected
 
 
 def opens_at(state: DateState, definition: Definition, cycle: Cycle) -> datetime:
@@ -14,11 +14,10 @@ def opens_at(state: DateState, definition: Definition, cycle: Cycle) -> datetime
     while no tip-off is known."""
     if cycle.opens == "midnight":
         return wall_from_midnight(state.game_date, cycle.opens_minutes, definition.timezone)
-    tips = [game.start_utc for game in state.games.values() if game.start_utc is not None and is_expected(state, game)]
+    tips = expected(state).tips
     if not tips:
         return wall_from_midnight(state.game_date, 0, definition.timezone)
-    anchor = min(tips) if cycle.opens == "first_tip" else max(tips)
-    return anchor + span(cycle.opens_minutes)
+    return tips[0 if cycle.opens == "first_tip" else -1] + span(cycle.opens_minutes)
 
 
 def parks_at(state: DateState, definition: Definition, cycle: Cycle, opens: datetime | None = None) -> datetime:

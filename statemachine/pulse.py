@@ -18,7 +18,6 @@ from events.catalogue import BeatRecorded, DeadlineElapsed, DefinitionAdopted, E
 from statemachine.coming import Deadline
 from statemachine.definition import Definition
 from statemachine.naming import snake
-from statemachine.state import RECENT_INPUTS_MAX
 from statemachine.turn import Working
 
 RUNS_MAX = 500
@@ -65,8 +64,8 @@ def row_key(published_name: str, run: str | None) -> str:
     return f"{snake(published_name)}|{run or '-'}"
 
 
-def evolve(state: PulseState, event: Event) -> PulseState:
-    """The state after `event`."""
+def changed(state: PulseState, event: Event) -> PulseState:
+    """The state with what `event` changes by itself."""
     runs, definition, data = state.runs, state.definition, event.data
     if isinstance(data, BeatRecorded):
         runs = _beaten(runs, event, data)
@@ -76,10 +75,7 @@ def evolve(state: PulseState, event: Event) -> PulseState:
         runs = {**runs, key: replace(runs[key], condition=condition)}
     elif isinstance(data, DefinitionAdopted):
         definition = data.definition
-    recent = (*state.recent[1 - RECENT_INPUTS_MAX :], event.id) if event.causation is None else state.recent
-    return replace(
-        state, version=event.version, recorded_at=event.recorded_at, runs=runs, recent=recent, definition=definition
-    )
+    return replace(state, runs=runs, definition=definition)
 
 
 def _beaten(runs: dict[str, Beat], event: Event, data: BeatRecorded) -> dict[str, Beat]:
@@ -100,9 +96,9 @@ def _beaten(runs: dict[str, Beat], event: Event, data: BeatRecorded) -> dict[str
         said_at=data.beat_at if newer or before is None else before.said_at,
         moved_at=event.recorded_at if moved or before is None else before.moved_at,
     )
-    if len(runs) >= RUNS_MAX and key not in runs:
-        runs = _without_oldest(runs)
-    return {**runs, key: beat}
+    after = _without_oldest(runs) if len(runs) >= RUNS_MAX and key not in runs else runs.copy()
+    after[key] = beat
+    return after
 
 
 def _moves(progress: int, before: int | None, *, newer: bool) -> bool:
@@ -121,10 +117,10 @@ def decide(state: PulseState, fact: Fact, now: datetime, definition: Definition)
 
 
 def decide_and_fold(
-    state: PulseState, fact: Fact, now: datetime, definition: Definition
+    state: PulseState, fact: Fact, now: datetime, definition: Definition, last: Event | None = None
 ) -> tuple[list[Event], PulseState]:
     """What `decide` gives for an input that the caller knows to be new, and the state after it."""
-    working = Working(state, fact, now, definition, fold=evolve)
+    working = Working(state, fact, now, definition, last, changed)
     data = fact.data
     if isinstance(data, BeatRecorded):
         processor = definition.resolve(data.phase or "", data.published_name) or snake(data.published_name)

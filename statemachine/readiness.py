@@ -60,7 +60,7 @@ def standing(state: DateState, definition: Definition, cycle: str, step: Step) -
         item = work.get(key)
         if item is not None:
             reported[name] = item
-            if is_done(item, since):
+            if item.done_at is not None and (since is None or item.done_at > since):
                 done[name] = item
     completed: list[str] = []
     missing: list[str] = []
@@ -79,11 +79,6 @@ def standing(state: DateState, definition: Definition, cycle: str, step: Step) -
 def has_reported(state: DateState, definition: Definition, cycle: str, step: Step) -> bool:
     """True where anybody of `step` has said anything in `cycle`, expected or not."""
     return not state.work.keys().isdisjoint(on_date(definition, cycle, step, state.game_date).keys.values())
-
-
-def is_done(work: Work | None, since: datetime | None) -> bool:
-    """True for work that has completed after `since`, where that bounds what counts."""
-    return work is not None and work.done_at is not None and (since is None or work.done_at > since)
 
 
 def counted_from(state: DateState, cycle: str, step: Step) -> datetime | None:

@@ -24,10 +24,10 @@ from statemachine.calendar import span
 from statemachine.coming import Coming
 from statemachine.commands import ask_measures, asked_already
 from statemachine.completing import cycle_of, progressed
-from statemachine.definition import Cycle, Definition, Gate, Processor, Step, in_force
+from statemachine.definition import Cycle, Definition, Gate, Processor, Step
 from statemachine.machine import CycleModel
 from statemachine.on_date import on_date, table_measure
-from statemachine.readiness import counted_from, is_done, waits_met
+from statemachine.readiness import Standing, waits_met
 from statemachine.soundness.probes import ALL_TABLES
 from statemachine.state import CycleState, DateState, Disagreement, is_quiet, work_key
 from statemachine.turn import Turn
@@ -49,6 +49,13 @@ class Finding(Struct, frozen=True):
     rows: float
 
 
+class Place(Struct, frozen=True):
+    """The cycle in which a completion of a phase would count, and who has completed in it."""
+
+    cycle: Cycle
+    stands: Standing
+
+
 # --- what measures show ---------------------------------------------------------------------------------------------
 
 
@@ -58,14 +65,20 @@ def compare(turn: Turn, data: MeasuresObserved) -> list[Finding]:
     if is_quiet(turn.state):
         return []
     known = readers(turn.definition)
-    counted = [
-        (known[name], measure.value)
-        for name, measure in data.measures.items()
-        if measure.value is not None and name in known
-    ]
-    places = {phase: _at_work(turn, phase) for phase in {processor.phase for processor, _rows in counted}}
-    found = [_compared(turn, processor, places[processor.phase], rows) for processor, rows in counted]
-    return [item for item in found if item is not None]
+    places: dict[str, Place | None] = {}
+    found: list[Finding] = []
+    for name, measure in data.measures.items():
+        processor = known.get(name)
+        if processor is None or measure.value is None:
+            continue
+        phase = processor.phase
+        if phase not in places:
+            places[phase] = _at_work(turn, phase)
+        place = places[phase]
+        item = _compared(turn, processor, place, measure.value) if place is not None else None
+        if item is not None:
+            found.append(item)
+    return found
 
 
 _READERS: dict[str, dict[str, Processor]] = {}
@@ -80,34 +93,31 @@ def readers(definition: Definition) -> dict[str, Processor]:
     return known
 
 
-def _compared(turn: Turn, processor: Processor, place: tuple[Cycle, Step] | None, rows: float) -> Finding | None:
-    """What `rows` show of `processor`; None also where nobody misses it: no cycle is at work on its phase, or it is not
-    expected in it on the date."""
-    state, name = turn.state, processor.name
-    if place is None or name not in place[1].expected or not in_force(processor, state.game_date):
+def _compared(turn: Turn, processor: Processor, place: Place, rows: float) -> Finding | None:
+    """What `rows` show of `processor`; None also where nobody misses it, for it is not expected there on the date."""
+    name, cycle, stands = processor.name, place.cycle, place.stands
+    done = name in stands.done
+    if done == (rows > 0) or name not in (stands.completed if done else stands.missing):
         return None
-    cycle, step = place
-    work = state.work.get(work_key(cycle.name, step.phase, name))
-    done = is_done(work, counted_from(state, cycle.name, step))
-    if rows <= 0:
-        return Finding(EMPTY, processor, cycle, rows) if done else None
-    if done or (work is not None and work.status == "failed"):
+    if done:
+        return Finding(EMPTY, processor, cycle, rows)
+    if name in stands.reported and stands.reported[name].status == "failed":
         return None
-    noted = state.disagreements.get(name)
-    stands = noted is not None and (noted.kind, noted.cycle) == (LOST, cycle.name)
-    return Finding(LOST, processor, cycle, rows) if stands or _are_news(turn, processor, place, rows) else None
+    noted = turn.state.disagreements.get(name)
+    known = noted is not None and (noted.kind, noted.cycle) == (LOST, cycle.name)
+    return Finding(LOST, processor, cycle, rows) if known or _are_news(turn, processor, place, rows) else None
 
 
-def _at_work(turn: Turn, phase: str) -> tuple[Cycle, Step] | None:
-    """Where a completion of `phase` would count now: the cycle that it belongs to at this time, once it has come to
-    that phase."""
+def _at_work(turn: Turn, phase: str) -> Place | None:
+    """Where a completion of `phase` would count now: in the cycle that it belongs to at this time, once that has come
+    to the phase and as long as it is at work."""
     name = cycle_of(turn.state, turn.definition, phase, turn.now)
     at = turn.state.cycles.get(name or "")
     if name is None or at is None:
         return None
     cycle = turn.definition.cycle_of[name]
     step = _come_to(cycle, at, phase)
-    return (cycle, step) if step is not None else None
+    return Place(cycle, turn.standing(name, step)) if step is not None else None
 
 
 def _come_to(cycle: Cycle, at: CycleState, phase: str) -> Step | None:
@@ -118,23 +128,22 @@ def _come_to(cycle: Cycle, at: CycleState, phase: str) -> Step | None:
     return step if cycle.phases.index(phase) <= cycle.phases.index(at.phase) else None
 
 
-def _are_news(turn: Turn, processor: Processor, place: tuple[Cycle, Step], rows: float) -> bool:
+def _are_news(turn: Turn, processor: Processor, place: Place, rows: float) -> bool:
     """True where `rows` are the work of this cycle as far as anybody can tell. Rows that were there before are not, and
     those that another cycle has claimed need others of the phase at work in this one, as long as no measure says that
     they are older. What was there is not known behind an error."""
-    (cycle, step), state = place, turn.state
+    state = turn.state
     before = _counted(state, table_measure(processor.table or ""))
     if before is not None and before[1].value == rows:
         return False
     seen_at = before[0] if before is not None and before[1].value is not None else None
-    elsewhere = (
-        state.work.get(work_key(c.name, step.phase, processor.name)) for c in turn.definition.cycles if c != cycle
-    )
+    others = [cycle.name for cycle in turn.definition.cycles if cycle.name != place.cycle.name]
+    elsewhere = (state.work.get(work_key(name, processor.phase, processor.name)) for name in others)
     claims = [work.done_at for work in elsewhere if work is not None and work.done_at is not None]
     if not any(seen_at is None or at > seen_at for at in claims):
         return True
     behind_error = before is not None and before[1].value is None
-    return not behind_error and bool(turn.standing(cycle.name, step).done)
+    return not behind_error and bool(place.stands.done)
 
 
 def _counted(state: DateState, name: str) -> tuple[datetime, Measure] | None:

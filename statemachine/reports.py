@@ -6,7 +6,7 @@ that of the event behind it, so a turn that is decided again reports the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,19 +16,18 @@ from events.reports import DateNoted, HealNoted, NameNoted
 from statemachine.state import DateState, has_no_games
 
 
-def may_report(before: DateState, after: DateState) -> bool:
-    """False where nothing has changed of which a sport hears, and there is nothing to look for."""
-    return (
-        after.unmapped is not before.unmapped
-        or after.games is not before.games
-        or after.waived is not before.waived
-        or after.scheduled is not before.scheduled
-        or after.heals is not before.heals
-    )
-
-
-def reports(before: DateState, events: Sequence[Event], after: DateState, stream: str) -> list[Fact]:
-    """What `events`, a turn that led from `before` to `after`, tell the sport, whose stream is `stream`."""
+def reports(
+    before: DateState, events: Sequence[Event], after: DateState, told_to: Callable[[str], str]
+) -> Sequence[Fact]:
+    """What `events`, a turn that led from `before` to `after`, tell the sport, whose stream `told_to` names."""
+    if (
+        after.unmapped is before.unmapped
+        and after.games is before.games
+        and after.waived is before.waived
+        and after.heals is before.heals
+    ):
+        return ()  # the usual turn: nothing has changed of which a sport hears
+    stream = told_to(after.sport)
     found = [
         _fact(stream, event, 0, _of_heal(after.game_date, event.data), event.recorded_at)
         for event in events
@@ -59,7 +58,7 @@ def _of_names(before: DateState, events: Sequence[Event], after: DateState) -> l
 
 
 def _of_date(before: DateState, after: DateState) -> list[Input]:
-    if after.games is before.games and after.waived is before.waived and after.scheduled is before.scheduled:
+    if after.games is before.games and after.waived is before.waived:
         return []
     expects = _expects(after)
     if expects is None or expects == _expects(before):

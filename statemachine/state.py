@@ -210,30 +210,51 @@ def _game_date(stream: str) -> str:
     return stream.split("/", 2)[1]  # asked for several times by each decision, and there are few
 
 
-def is_expected(state: DateState, game: Game) -> bool:
-    """True for a game that the date is to deliver: scheduled here, not off the date, not waived."""
-    return game.status not in OFF_DATE and game.game_id not in state.waived
+class Expected(Struct, frozen=True):
+    """The games that a date is to deliver: those that are scheduled here, not off the date and not waived. `tips` are
+    the instants of those whose tip-off is known, the first one first."""
+
+    of: dict[str, Game]
+    waived: tuple[str, ...]
+    games: tuple[Game, ...]
+    tips: tuple[datetime, ...]
+
+
+DATES_KEPT_MAX = 1024
+"""Of how many dates it is kept what they are to deliver."""
+
+_EXPECTED: dict[str, Expected] = {}
+
+
+def expected(state: DateState) -> Expected:
+    """What the date is to deliver. Every turn asks several times, so it is worked out once for each schedule."""
+    known = _EXPECTED.get(state.stream)
+    if known is None or known.of is not state.games or known.waived is not state.waived:
+        if len(_EXPECTED) >= DATES_KEPT_MAX:
+            _EXPECTED.clear()
+        known = _EXPECTED[state.stream] = _worked_out(state.games, state.waived)
+    return known
+
+
+def _worked_out(of: dict[str, Game], waived: tuple[str, ...]) -> Expected:
+    games = [game for game in of.values() if game.status not in OFF_DATE and game.game_id not in waived]
+    tips = sorted([game.start_utc for game in games if game.start_utc is not None])
+    return Expected(of=of, waived=waived, games=tuple(games), tips=tuple(tips))
 
 
 def expected_games(state: DateState) -> list[Game]:
     """The games the date is to deliver, by tip-off, then id."""
-    games = [game for game in state.games.values() if is_expected(state, game)]
-    return sorted(games, key=lambda game: (game.start_utc is None, game.start_utc, game.game_id))
+    return sorted(expected(state).games, key=lambda game: (game.start_utc is None, game.start_utc, game.game_id))
 
 
 def expected_count(state: DateState) -> int | None:
     """How many games are expected; None where no schedule is known (unknown is not zero)."""
-    return sum([is_expected(state, game) for game in state.games.values()]) if state.scheduled else None
+    return len(expected(state).games) if state.scheduled else None
 
 
 def has_no_games(state: DateState) -> bool:
     """True where a schedule is known and expects no game: `expected_count` is 0."""
-    if not state.scheduled:
-        return False
-    for game in state.games.values():  # noqa: SIM110 (asked at every turn, and answered by the first game)
-        if is_expected(state, game):
-            return False
-    return True
+    return state.scheduled and not expected(state).games
 
 
 def is_quiet(state: DateState) -> bool:
@@ -251,9 +272,10 @@ def open_alerts(state: DateState) -> list[Alert]:
     return [alert for alert in state.alerts.values() if alert.resolved_at is None]
 
 
+@lru_cache(maxsize=4096)
 def work_key(cycle: str, phase: str, processor: str | None) -> str:
     """The key of what a processor did in a cycle; of an empty name, what all keys of the phase begin with."""
-    return f"{cycle}/{phase}/{processor}"
+    return f"{cycle}/{phase}/{processor}"  # a definition has few, and each completion asks for one several times
 
 
 def work_of(state: DateState, cycle: str, phase: str) -> dict[str, Work]:

@@ -18,28 +18,34 @@ from statemachine.breaker import BreakerState
 from statemachine.coming import Deadline
 from statemachine.control import ControlState
 from statemachine.definition import Definition
+from statemachine.folded import S, folded, stamped
 from statemachine.pulse import PulseState
-from statemachine.reports import may_report, reports
+from statemachine.reports import reports
 from statemachine.state import DateState
-from statemachine.turn import S
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Decider(msgspec.Struct, Generic[S], frozen=True):
-    """The pure rules of one kind of stream. `next_deadline` is the earliest instant at which a tick would make a
-    difference, that of the first of `deadlines`. `follow_ups` is what a turn, its events between the states before and
-    after, means for other streams: a pulse tells its date what it concluded, a date tells its sport."""
+    """The pure rules of one kind of stream. `changed` is the state with what an event changes by itself, and
+    `decide_and_fold` gives such a state: what every event changes is still to be `stamped` on it. `next_deadline` is
+    the earliest instant at which a tick would make a difference, that of the first of `deadlines`. `follow_ups` is what
+    a turn, its events between the states before and after, means for other streams: a pulse tells its date what it
+    concluded, a date tells its sport."""
 
     kind: str
     state_type: type[S]
     initial: Callable[[str], S]
-    evolve: Callable[[S, Event], S]
+    changed: Callable[[S, Event], S]
     decide: Callable[[S, Fact, datetime, Definition], list[Event]]
-    decide_and_fold: Callable[[S, Fact, datetime, Definition], tuple[list[Event], S]]
+    decide_and_fold: Callable[[S, Fact, datetime, Definition, Event | None], tuple[list[Event], S]]
     deadlines: Callable[[S, Definition], Sequence[Deadline]]
     next_deadline: Callable[[S, Definition], datetime | None]
-    follow_ups: Callable[[S, Sequence[Event], S], list[Fact]]
+    follow_ups: Callable[[S, Sequence[Event], S], Sequence[Fact]]
+
+    def evolve(self, state: S, event: Event) -> S:
+        """The state after `event`."""
+        return stamped(self.changed(state, event), (event,))
 
     def decode(self, state: bytes) -> S:
         """The state in its canonical bytes. Raises msgspec.DecodeError, of which ValidationError is one."""
@@ -61,13 +67,11 @@ def breaker_stream(domain: str) -> str:
     return f"client/{domain}/breaker"
 
 
-def _told_to_sport(before: DateState, events: Sequence[Event], after: DateState) -> list[Fact]:
-    if not may_report(before, after):
-        return []  # the usual turn
-    return reports(before, events, after, control_stream(after.sport))
+def _told_to_sport(before: DateState, events: Sequence[Event], after: DateState) -> Sequence[Fact]:
+    return reports(before, events, after, control_stream)
 
 
-def _told_to_date(_before: PulseState, events: Sequence[Event], _after: PulseState) -> list[Fact]:
+def _told_to_date(_before: PulseState, events: Sequence[Event], _after: PulseState) -> Sequence[Fact]:
     return [
         Fact(
             stream=event.stream.removesuffix("/pulse"),
@@ -82,8 +86,8 @@ def _told_to_date(_before: PulseState, events: Sequence[Event], _after: PulseSta
     ]
 
 
-def _told_to_nobody(_before: object, _events: Sequence[Event], _after: object) -> list[Fact]:
-    return []
+def _told_to_nobody(_before: object, _events: Sequence[Event], _after: object) -> Sequence[Fact]:
+    return ()
 
 
 def _first_of(deadlines: Callable[[S, Definition], Sequence[Deadline]]) -> Callable[[S, Definition], datetime | None]:
@@ -95,19 +99,19 @@ def _first_of(deadlines: Callable[[S, Definition], Sequence[Deadline]]) -> Calla
 
 
 DATE = Decider(
-    *("date", DateState, evolve.initial, evolve.evolve, decide.decide, decide.decide_and_fold),
+    *("date", DateState, evolve.initial, evolve.changed, decide.decide, decide.decide_and_fold),
     *(deadlines.deadlines, deadlines.next_deadline, _told_to_sport),
 )
 PULSE = Decider(
-    *("pulse", PulseState, pulse.initial, pulse.evolve, pulse.decide, pulse.decide_and_fold),
+    *("pulse", PulseState, pulse.initial, pulse.changed, pulse.decide, pulse.decide_and_fold),
     *(pulse.deadlines, pulse.next_deadline, _told_to_date),
 )
 CONTROL = Decider(
-    *("control", ControlState, control.initial, control.evolve, control.decide, control.decide_and_fold),
+    *("control", ControlState, control.initial, control.changed, control.decide, control.decide_and_fold),
     *(control.deadlines, _first_of(control.deadlines), _told_to_nobody),
 )
 BREAKER = Decider(
-    *("breaker", BreakerState, breaker.initial, breaker.evolve, breaker.decide, breaker.decide_and_fold),
+    *("breaker", BreakerState, breaker.initial, breaker.changed, breaker.decide, breaker.decide_and_fold),
     *(breaker.deadlines, _first_of(breaker.deadlines), _told_to_nobody),
 )
 
@@ -129,11 +133,7 @@ def decider_for(
 def fold(stream: str, state: State, events: Iterable[Event]) -> State:
     """The state of `stream` after all `events`, which go on from `state`: what its `evolve` gives one by one."""
     decider: Any = decider_for(stream)
-    if decider is DATE:
-        return evolve.fold(state, events)  # type: ignore[arg-type]
-    for event in events:
-        state = decider.evolve(state, event)
-    return state
+    return folded(decider.changed, state, events)
 
 
 def adoption(stream: str, version: int, definition: Definition, now: datetime) -> Fact:

@@ -7,69 +7,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 from msgspec import Struct
 
 from events.catalogue import Data, Event, Fact, GateEvaluated, type_of
 from events.codec import CURRENT_SCHEMA, derive_id
 from statemachine.definition import Definition, Step
-from statemachine.evolve import evolve
+from statemachine.evolve import changed
+from statemachine.folded import S
 from statemachine.readiness import Standing, counted_from, standing
 from statemachine.state import DateState, Work
 
 
-class Folded(Protocol):
-    """What the states of all kinds of streams have in common."""
-
-    @property
-    def stream(self) -> str:
-        """The stream's name."""
-
-    @property
-    def version(self) -> int:
-        """How many events were folded."""
-
-    @property
-    def definition(self) -> str:
-        """The version of the definition in force."""
-
-    @property
-    def recorded_at(self) -> datetime | None:
-        """When the last event was recorded."""
-
-    @property
-    def recent(self) -> tuple[str, ...]:
-        """Ids of the last inputs."""
-
-
-S = TypeVar("S", bound=Folded)
-
-
 class Working(Struct, Generic[S], gc=False):
     """The state while deciding about `fact`, the events so far, and `now`: given, never the wall's, and never before
-    what the stream has recorded already."""
+    what the stream has recorded already. `last` is the last event, where the state does not tell its version and
+    instant yet; it lacks what every event changes until it is `stamped`."""
 
     state: S
     fact: Fact
     now: datetime
     definition: Definition
+    last: Event | None
     fold: Callable[[S, Event], S]
     events: list[Event] = []
 
     def __post_init__(self) -> None:
-        recorded_at = self.state.recorded_at
+        recorded_at = (self.last or self.state).recorded_at
         if recorded_at is not None and self.now <= recorded_at:
             self.now = recorded_at
 
     def emit(self, data: Data) -> None:
         """Append an event and fold it. The first is the input itself; those after it name it as their cause."""
         fact, state, now, index = self.fact, self.state, self.now, len(self.events)
+        version = (self.last or state).version + 1
         schema = CURRENT_SCHEMA.get(type_of(data), 1) if CURRENT_SCHEMA else 1
         if index == 0:
             event = Event(
                 stream=state.stream,
-                version=state.version + 1,
+                version=version,
                 id=fact.id,
                 occurred_at=fact.occurred_at,
                 recorded_at=now,
@@ -81,7 +58,7 @@ class Working(Struct, Generic[S], gc=False):
         else:
             event = Event(
                 stream=state.stream,
-                version=state.version + 1,
+                version=version,
                 id=derive_id(fact.id, str(index)),
                 occurred_at=now,
                 recorded_at=now,
@@ -91,6 +68,7 @@ class Working(Struct, Generic[S], gc=False):
                 data=data,
                 schema=schema,
             )
+        self.last = event
         self.events.append(event)
         self.state = self.fold(state, event)
 
@@ -100,7 +78,8 @@ class Turn(Working[DateState]):
     says that a completion counted, so that alerts and heals are looked at again whatever else follows; `stood` is what
     `standing` has counted."""
 
-    fold: Callable[[DateState, Event], DateState] = evolve
+    last: Event | None = None
+    fold: Callable[[DateState, Event], DateState] = changed
     evaluations: dict[str, GateEvaluated] = {}
     progressed: bool = False
     stood: dict[tuple[str, str], tuple[dict[str, Work], datetime | None, Standing]] = {}

@@ -8,8 +8,6 @@ and leaves open what the look before has found.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec import Struct
 
 from events.catalogue import GateEvaluated
@@ -33,39 +31,34 @@ OUT_OF_BOUNDS = ("block", "warn")
 
 
 def looks(state: DateState, definition: Definition) -> list[Coming]:
-    """When each set is to be looked at next, as deadlines; a set whose table nobody has written is not due."""
+    """When each set is to be looked at next, as deadlines. Not one whose table nobody has written, nor one where all
+    that was written has been looked at and passed, or the answer is awaited."""
     found: list[Coming] = []
+    rules = definition.validation
     for processor, places in _places(state, definition).items():
-        due = _next_look(state, definition, processor, places)
-        if due is not None:
+        last = _last(state, places)
+        if last is None:
+            continue
+        place, work = last
+        asked = state.validations.get(processor)
+        assert work.first_done_at is not None, "what is done was done at some instant"
+        assert work.done_at is not None, "what was written was done"
+        if asked is not None and work.done_at <= asked:
+            record = state.gates.get(place.record)
+            if record is None or record.at < asked or record.evaluation.outcome == "pass":
+                continue
+            due = asked + span(rules.again_minutes)
+            if due >= parks_at(state, definition, definition.cycle_of[place.cycle]):
+                continue
+        elif asked is None or work.first_done_at > asked:
+            due = work.first_done_at + span(rules.after_minutes)
+        else:
+            seen = state.measures.get(processor)
+            answered = seen is not None and seen.at >= asked
+            due = max(work.done_at, asked + span(rules.after_minutes if answered else rules.again_minutes))
+        if place.validators:
             found.append((due, (f"{VALIDATE}{processor}", due)))
     return found
-
-
-def _next_look(state: DateState, definition: Definition, processor: str, places: tuple[Place, ...]) -> datetime | None:
-    """When the set of `processor` is to be looked at; None where all that was written has been looked at and passed, or
-    the answer is awaited. Asked of every set of a date at each of its commits, mostly answered by the first test."""
-    last = _last(state, places)
-    if last is None:
-        return None
-    place, work = last
-    asked, rules = state.validations.get(processor), definition.validation
-    assert work.first_done_at is not None, "what is done was done at some instant"
-    assert work.done_at is not None, "what was written was done"
-    if asked is not None and work.done_at <= asked:
-        record = state.gates.get(place.record)
-        if record is None or record.at < asked or record.evaluation.outcome == "pass":
-            return None
-        due = asked + span(rules.again_minutes)
-        if due >= parks_at(state, definition, definition.cycle_of[place.cycle]):
-            return None
-    elif asked is None or work.first_done_at > asked:
-        due = work.first_done_at + span(rules.after_minutes)
-    else:
-        seen = state.measures.get(processor)
-        answered = seen is not None and seen.at >= asked
-        due = max(work.done_at, asked + span(rules.after_minutes if answered else rules.again_minutes))
-    return due if place.validators else None
 
 
 def written(state: DateState, definition: Definition, processor: str) -> tuple[Place, Work] | None:
@@ -84,11 +77,11 @@ class Place(Struct, frozen=True):
 
 
 def _last(state: DateState, places: tuple[Place, ...]) -> tuple[Place, Work] | None:
-    """Where a processor completed last, and its work there."""
+    """Where a processor completed last, and its work there; of places at the same instant, the first."""
     known, found, last = state.work, None, None
     for place in places:
         work = known.get(place.work)
-        if work is not None and work.done_at is not None and (last is None or work.done_at >= last):
+        if work is not None and work.done_at is not None and (last is None or work.done_at > last):
             found, last = (place, work), work.done_at
     return found
 
@@ -100,9 +93,9 @@ _PLACES: dict[tuple[str, str], dict[str, tuple[Place, ...]]] = {}
 
 
 def _places(state: DateState, definition: Definition) -> dict[str, tuple[Place, ...]]:
-    """The places of each processor that has validators, built once per date and definition version, for every deadline
-    of every date asks."""
-    asked = definition.version, state.game_date
+    """The places of each processor that has validators, the latest cycle first; built once per date and definition
+    version, for every deadline of every date asks."""
+    asked = definition.version, state.stream
     places = _PLACES.get(asked)
     if places is None:
         if len(_PLACES) >= DATES_KEPT_MAX:
@@ -123,7 +116,7 @@ def _places_of(definition: Definition, processor: str, game_date: str) -> tuple[
             record=f"{processor}@{cycle.name}",
             validators=tuple(each for each in on_date if not each.cycles or cycle.name in each.cycles),
         )
-        for cycle, key in keys
+        for cycle, key in reversed(list(keys))
     )
 
 

@@ -78,7 +78,8 @@ def completion(state: DateState, event: Event, data: CompletionRecorded) -> Date
     ours = event.causation is not None  # made by the core from rows: no run, and nobody's correlation
     done = counts(state, data)
     keep = before.done_at is not None and not done
-    work = Work(
+    work = state.work.copy()
+    work[key] = Work(
         status=data.status,
         at=at,
         first_done_at=before.first_done_at or (at if done else None),
@@ -94,7 +95,7 @@ def completion(state: DateState, event: Event, data: CompletionRecorded) -> Date
     )
     return replace(
         state,
-        work={**state.work, key: work},
+        work=work,
         cycles=_alive(state, data.cycle, data.phase, at),
         correlation=state.correlation if ours else event.correlation,
         disagreements=_without(state, data.processor) if done or data.status == "failed" else state.disagreements,
@@ -108,14 +109,15 @@ def started(state: DateState, event: Event, data: RunStarted) -> DateState:
     key = work_key(data.cycle, data.phase, data.processor)
     before = state.work.get(key) or Work()
     at = event.recorded_at
-    work = replace(
+    work = state.work.copy()
+    work[key] = replace(
         before,
         status=before.status if before.done_at is not None else "started",
         run=data.run,
         seen=_remember(before.seen, f"{data.run}:started") if data.run else before.seen,
         run_seconds=_run_seconds(before, data.run, at),
     )
-    return replace(state, work={**state.work, key: work}, cycles=_alive(state, data.cycle, data.phase, at))
+    return replace(state, work=work, cycles=_alive(state, data.cycle, data.phase, at))
 
 
 def _unmapped(state: DateState, name: str) -> DateState:
@@ -158,7 +160,9 @@ def _alive(state: DateState, cycle: str, phase: str, at: datetime) -> dict[str, 
     known = state.cycles.get(cycle)
     if known is None or known.phase != phase:
         return state.cycles
-    return {**state.cycles, cycle: replace(known, progress_at=at)}
+    cycles = state.cycles.copy()
+    cycles[cycle] = replace(known, progress_at=at)
+    return cycles
 
 
 def late(state: DateState, _event: Event, data: LateCompletionNoted) -> DateState:

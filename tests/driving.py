@@ -39,10 +39,10 @@ from events.values import Game, GameStatus, Measure, Status
 from handlers import definitions
 from statemachine.control import ControlState
 from statemachine.definition import Definition
+from statemachine.folded import S
 from statemachine.pulse import PulseState
 from statemachine.state import DateState
 from statemachine.streams import CONTROL, DATE, PULSE, Decider, adoption
-from statemachine.turn import S
 
 MINUTE = timedelta(minutes=1)
 
