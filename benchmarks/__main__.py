@@ -73,7 +73,7 @@ def _benchmark(name: Name, definition: Definition, folder: Path, sizes: Sizes) -
     here = folder / name
     here.mkdir()
     if name == "a":
-        return [ingest(definition, here, dates=sizes.dates, rounds=sizes.rounds)]
+        return [ingest(definition, here, dates=sizes.dates, rounds=3 * sizes.rounds)]
     if name == "b":
         return [replay(definition, here, events=sizes.events, rounds=sizes.rounds)]
     if name == "d":

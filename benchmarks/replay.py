@@ -16,7 +16,7 @@ from events.catalogue import Event
 from events.sqlite import SqliteStore
 from statemachine.definition import Definition
 from statemachine.state import DateState
-from statemachine.streams import DATE
+from statemachine.streams import DATE, fold
 
 REPLAY_TIMES_EVENTSOURCING = 3
 STREAM = f"nba/{FIRST_DATE.isoformat()}"
@@ -76,8 +76,7 @@ def filled(lines: list[bytes], definition: Definition, folder: Path) -> SqliteSt
 
 
 def folded(store: SqliteStore) -> DateState:
-    """The state of the date, from its events."""
-    state = DATE.initial(STREAM)
-    for stored in store.read(STREAM):
-        state = DATE.evolve(state, stored.event())
+    """The state of the date, from its events, folded as the service folds them."""
+    state = fold(STREAM, DATE.initial(STREAM), (stored.event() for stored in store.read(STREAM)))
+    assert isinstance(state, DateState)
     return state

@@ -26,6 +26,7 @@ from events.store import Commit, Head, Sealed
 from events.wire import from_line, read
 from handlers.recorder import Timed
 from statemachine.definition import Definition
+from statemachine.folded import folded, stamped
 from statemachine.streams import adoption, decider_for, encode_state
 
 PARTS = ("evolve", "insert")
@@ -112,8 +113,12 @@ class Walk:
             if not draft.state.definition:
                 asked = adoption(stream, 0, self.definition, now)
                 draft.events, draft.state = decider.decide_and_fold(draft.state, asked, now, self.definition)
-            events, draft.state = decider.decide_and_fold(draft.state, fact, now, self.definition)
+            last = draft.events[-1] if draft.events else None
+            events, draft.state = decider.decide_and_fold(draft.state, fact, now, self.definition, last)
             draft.events += events
+        for draft in drafts.values():
+            if draft.events:
+                draft.state = stamped(draft.state, draft.events)
         self.states.update({stream: draft.state for stream, draft in drafts.items()})
         return {stream: draft for stream, draft in drafts.items() if draft.events}
 
@@ -130,10 +135,8 @@ class Walk:
 
 def fold(draft: Drafted) -> None:
     """The events of a draft on the state before them, as deciding has done already."""
-    evolve = decider_for(draft.before.stream).evolve
-    state = draft.before
-    for event in draft.events:
-        state = evolve(state, event)
+    decider: Any = decider_for(draft.before.stream)
+    folded(decider.changed, draft.before, draft.events)
 
 
 def chained(previous: str, bodies: list[bytes]) -> list[str]:
