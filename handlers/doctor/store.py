@@ -35,8 +35,8 @@ def look_at_store(installation: Installation) -> Iterator[Diagnosis]:
             times.append(perf_counter() - began)
         empty = next(iter(store.heads()), None) is None
     first, typical = times[0], median(times[1:])
-    numbers = {"first_read_ms": round(first * 1000, 1), "read_ms": round(typical * 1000, 1)}
-    detail = f"reads take {typical * 1000:.1f} ms, the first took {first * 1000:.1f} ms"
+    numbers = {"first_read_ms": round(first * 1000, 3), "read_ms": round(typical * 1000, 3)}  # a file takes some µs
+    detail = f"reads take {typical * 1000:.2f} ms, the first took {first * 1000:.2f} ms"
     if empty:
         step = "Open the season: `tipoff season open FILE`; or look whether this is the right store."
         yield Diagnosis(
