@@ -72,6 +72,7 @@ class TestViews(ViewContract):
     pass
 
 
+@pytest.mark.timeout(400)  # every measure of two dates, of an emulator that answers a few questions a second
 def test_a_measure_is_what_counting_by_hand_and_the_other_engine_give(place: BigQueryPlace, tmp_path: Path):
     agree(place, mixed(), [DATES[0], DATES[2]])
     agree(DuckDBPlace(tmp_path / "warehouse.duckdb"), mixed())
