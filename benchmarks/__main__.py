@@ -73,6 +73,7 @@ def _benchmark(name: Name, definition: Definition, folder: Path, sizes: Sizes) -
     here = folder / name
     here.mkdir()
     if name == "a":
+        # A round in which the machine changes its speed says nothing: the median is to come from many.
         return [ingest(definition, here, dates=sizes.dates, rounds=3 * sizes.rounds)]
     if name == "b":
         return [replay(definition, here, events=sizes.events, rounds=sizes.rounds)]

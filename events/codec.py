@@ -91,14 +91,11 @@ def derive_id(*parts: str) -> str:
     digest = _of_namespace.copy()
     digest.update("\x1f".join(parts).encode())
     text = digest.digest()[:16].hex("-", 6)  # 8-12-12 digits, two of the four hyphens in their places
-    return f"{text[_BEFORE]}-5{text[_BETWEEN]}{_VARIANT[text[17]]}{text[_BEHIND]}"
+    return f"{text[:13]}-5{text[14:17]}-{_VARIANT[text[17]]}{text[18:]}"
 
 
 _of_namespace = sha1(NAMESPACE, usedforsecurity=False)
 """Hashed once: to go on from a copy costs less than to set up a hash."""
 
-_VARIANT = {digit: f"-{variant}" for digit, variant in zip("0123456789abcdef", "89ab" * 4, strict=True)}
-"""The hyphen before a hexadecimal digit, and the digit with its upper two bits set to those of RFC 9562."""
-
-_BEFORE, _BETWEEN, _BEHIND = slice(13), slice(14, 17), slice(18, None)
-"""The digits before that of the version, between it and that of the variant, and behind."""
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""A hexadecimal digit with its upper two bits set to those of RFC 9562."""

@@ -52,8 +52,7 @@ def read(delivery: Delivery, routing: Routing, *, received_at: datetime) -> list
             body = event.data
         flags: list[str] = []
         says, by_topic = routing.about[delivery.topic]
-        said = body.get("sport")
-        sport = by_topic if by_topic is not None and said is None else take_sport(body, by_topic, routing, flags)
+        sport = take_sport(body, by_topic, routing, flags)
         inbound = Inbound(
             delivery=delivery,
             received_at=received_at,

@@ -31,7 +31,7 @@ _ISO, _COMPACT = len("2026-01-16"), len("20260116")
 SaidDate = tuple[str, str]
 """A game date (`YYYY-MM-DD`) and its basis: where the message says it."""
 
-known_days: set[str] = set()
+_known_days: set[str] = set()
 """Dates that were said before, as Tipoff writes them: no more than there are from `YEAR_MIN` to `YEAR_MAX`."""
 
 
@@ -39,7 +39,7 @@ def calendar_date(said: Any) -> str | None:
     """`said` as `YYYY-MM-DD` if it is a calendar date in one of the two accepted forms, else None."""
     if type(said) is not str:
         return None
-    return said if said in known_days else _calendar_date(said)
+    return said if said in _known_days else _calendar_date(said)
 
 
 def _calendar_date(text: str) -> str | None:
@@ -54,7 +54,7 @@ def _calendar_date(text: str) -> str | None:
     if not YEAR_MIN <= day.year <= YEAR_MAX:
         return None
     found = day.isoformat()
-    known_days.add(found)
+    _known_days.add(found)
     return found
 
 

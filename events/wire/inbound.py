@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from events.catalogue import Fact, Input
 from events.codec import derive_id
-from events.wire.dates import DATE_KEYS, SaidDate, known_days, take_date
+from events.wire.dates import DATE_KEYS, SaidDate, calendar_date, take_date
 from events.wire.delivery import Delivery
 from events.wire.instants import AHEAD_MAX, NOTED_KEYS, instant, note
 from events.wire.names import text_of
@@ -64,7 +64,7 @@ class Inbound(Struct, kw_only=True, gc=False):
         for key in DATE_KEYS:
             said = body.get(key)
             if said is not None:
-                if type(said) is not str or said not in known_days:
+                if calendar_date(said) != said:
                     break
                 del body[key]
                 return said, key

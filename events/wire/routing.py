@@ -10,7 +10,6 @@ from events.wire.topics import TOPIC_CHARS_MAX, TopicSays, topic_says
 
 _DATASET_KEYS = ("output_dataset", "output_table", "source_table", "analytics_table")
 
-
 TOPICS_MAX = 1024
 """Topics of which is remembered what their names say; beyond them it begins anew."""
 
@@ -55,9 +54,10 @@ def _sport_of_topic(says: TopicSays, routing: Routing) -> str | None:
 
 
 def take_sport(body: dict[str, Any], by_topic: str | None, routing: Routing, flags: list[str]) -> str:
-    """The sport of a message that says one, or whose topic says none; `sport` leaves `body`. Notes
-    `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
+    """The sport of a message; `sport` leaves `body`. Notes `sport_topic_conflict`. Raises Rejection `unknown_sport`."""
     said = body.get("sport")
+    if said is None and by_topic is not None:
+        return by_topic
     sport = _sport_of_dataset(body, routing) if said is None else _known(said, routing)
     if sport is None:
         known = f"give `sport`, one of: {', '.join(sorted(routing.zones))}"
