@@ -45,7 +45,8 @@ def demo_command() -> str:
     """The command behind `make demo`, as make itself tells it."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    told = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    ask = ["make", "--no-print-directory", "-n", "demo"]  # under `make test` it would say where it is, too
+    told = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return told.strip().splitlines()[-1]
 
 
