@@ -30,7 +30,7 @@ class Instance:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log.open("ab")
-        command = [sys.executable, "main.py", "serve", "--port", str(self.port)]
+        command = [sys.executable, "-m", "tests.short_calls", "serve", "--port", str(self.port)]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=dict(environ), stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL
         )
@@ -69,9 +69,7 @@ class Fleet:
 
     def grow(self, instances: int) -> None:
         """Start so many more."""
-        for _ in range(instances):
-            name = f"instance-{next(self._numbers)}"
-            self.instances.append(Instance(name, self._environ, self._folder / f"{name}.log"))
+        self.instances += [self._started() for _ in range(instances)]
 
     def settle(self) -> None:
         """Wait until all that run are ready."""
@@ -80,11 +78,14 @@ class Fleet:
             assert instance.process.poll() is None, f"{instance.name} ended: {self.told(instance)}"
 
     def replace(self, instance: Instance) -> None:
-        """Kill an instance and start another."""
+        """Kill an instance and start another. Who chooses one meanwhile finds as many as ever."""
         instance.kill()
-        self.instances.remove(instance)
         self.killed += 1
-        self.grow(1)
+        self.instances = [self._started() if one is instance else one for one in self.instances]
+
+    def _started(self) -> Instance:
+        name = f"instance-{next(self._numbers)}"
+        return Instance(name, self._environ, self._folder / f"{name}.log")
 
     def told(self, instance: Instance) -> str:
         """The last that an instance wrote."""

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, date, datetime, timedelta
+from itertools import count, pairwise
 from pathlib import Path
 from random import Random
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import httpx
@@ -45,10 +46,10 @@ from tests.waiting import until
 
 ROUNDS = int(os.environ.get("TIPOFF_SOAK_ROUNDS", "1"))
 INSTANCES = 3
-KILL_EVERY_SECONDS = 4.0
 TURNS = 9
-"""How often something is done to the fleet in a round, however long a slow machine takes for it: each killed instance
-leaves streams behind that the emulator goes on sending to, so each costs time at the end."""
+"""How often something is done to the fleet in a round, however fast or slow the machine is."""
+
+SENDERS = 8
 
 OUTAGE_SECONDS = 4.0
 DUPLICATE_SHARE = 0.15
@@ -65,8 +66,8 @@ DATES = re.compile(rb"2026-01-[0-3][0-9]|202601[0-3][0-9]")
 PROJECT = "tipoff-fleet"
 PATIENCE_SECONDS = 240.0
 LEASE_SECONDS = 10
-"""The shortest that Pub/Sub knows. The emulator goes on sending to the streams of killed instances, in turns with those
-that live, and waits for so long each time. Some messages run out of attempts, and are replayed."""
+"""The shortest that Pub/Sub knows: so long a killed instance keeps its messages. Those that run out of attempts are
+replayed."""
 
 
 class Sent(Struct):
@@ -180,32 +181,33 @@ class Sender:
 
 
 class Chaos:
-    """Kills an instance every few seconds, or cuts the way to the store for a while."""
+    """What is done to a fleet: of three turns, one cuts the way to the store for a while, and two kill an instance."""
 
     def __init__(self, fleet: Fleet, proxy: Proxy, rng: Random) -> None:
         self._fleet, self._proxy, self._rng = fleet, proxy, rng
-        self._over = Event()
-        self._thread = Thread(target=self._run, name="chaos")
+        self._turns = count()
 
-    def __enter__(self) -> Chaos:
-        self._thread.start()
-        return self
+    def turn(self) -> None:
+        """The next that is done."""
+        if next(self._turns) % 3 == 0:
+            self._proxy.cut()
+            Event().wait(OUTAGE_SECONDS)
+            self._proxy.mend()
+        else:
+            self._fleet.replace(self._rng.choice(self._fleet.instances))
 
-    def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        self._thread.join(60)
-        self._proxy.mend()
 
-    def _run(self) -> None:
-        for turn in range(TURNS * ROUNDS):
-            if self._over.wait(KILL_EVERY_SECONDS):
-                return
-            if turn % 3 == 0:
-                self._proxy.cut()
-                self._over.wait(OUTAGE_SECONDS)
-                self._proxy.mend()
-            else:
-                self._fleet.replace(self._rng.choice(self._fleet.instances))
+def stormy(messages: Sequence[Delivery], sender: Sender, chaos: Chaos) -> list[Sent]:
+    """The messages as they were sent, by several at once; chaos has its turns in the midst of it."""
+    sent: list[Sent] = []
+    ends = [len(messages) * turn // TURNS for turn in range(TURNS + 1)]
+    with ThreadPoolExecutor(SENDERS) as pool:
+        for start, end in pairwise(ends):
+            sending = [pool.submit(sender.send, message) for message in messages[start:end]]
+            sending[len(sending) // 2].result()
+            chaos.turn()
+            sent += [one.result() for one in sending]
+    return sent
 
 
 def replay_letters(said: Mapping[str, str]) -> None:
@@ -289,9 +291,9 @@ def test_a_fleet_that_is_killed_at_random_loses_nothing_and_decides_nothing_twic
         instances.settle()
         sender = stack.enter_context(closing(Sender(instances, PublisherClient(), pulled, rng)))
         sent: list[Sent] = []
-        with Chaos(instances, proxy, rng), ThreadPoolExecutor(8) as pool:
-            for _ in range(ROUNDS):
-                sent += pool.map(sender.send, shuffled(messages, rng))
+        chaos = Chaos(instances, proxy, rng)
+        for _ in range(ROUNDS):
+            sent += stormy(shuffled(messages, rng), sender, chaos)
         store = stack.enter_context(open_store(said["TIPOFF_STORE"], create=False))
         single = alone(sent, definition, routing)
         wanted = {key: fact for key, fact in facts_in(sent, routing).items() if key in recorded(single)}

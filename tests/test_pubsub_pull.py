@@ -91,21 +91,17 @@ def test_a_message_is_acknowledged_when_its_commit_is_durable_and_not_before(her
 def test_a_reader_that_is_killed_while_it_records_loses_nothing(here: Project):
     here.completions(ack_seconds=10)
     here.run("run-1")
-    # The emulator does not notice that a connection is gone (on each it logs a NoSuchMethodError of its own), and gives
-    # the killed reader's stream whatever it can, one lease after the other, for as long as that stream's call may last:
-    # fifteen minutes by default. Here the call is over before the lease is.
     program = f"""
-from functools import partial
 from threading import Event
 from events.memory import MemoryStore
 from handlers.pubsub.broker import Broker
 from tests.pubsub import LEASE_MIN, Project, pulling, recording
+from tests.short_calls import shorten_calls
 from tests.waiting import until
-broker = Broker({here.broker.project!r})
-broker.subscriber.streaming_pull = partial(broker.subscriber.streaming_pull, timeout=5)
+shorten_calls()
 with recording(MemoryStore()) as intake:
     intake.ask(lambda recorder: Event().wait())
-    with pulling(intake, Project(broker), pace=LEASE_MIN) as puller:
+    with pulling(intake, Project(Broker({here.broker.project!r})), pace=LEASE_MIN) as puller:
         until(lambda: puller.state[0].in_flight)
         print("taken", flush=True)
         Event().wait()
